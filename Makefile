@@ -1,0 +1,74 @@
+# make run   sets up, brings real documents, and makes every stage of the demo (RECIPE=..., RUN=... for another)
+# make test  sets up, and runs the checks and the tests
+# make crawl extract dedup ...   stages by name; each brings those that it needs
+
+PYTHON ?= python3
+RECIPE ?= manifests/recipes/demo.yaml
+RUN ?= runs/$(basename $(notdir $(RECIPE)))
+STAGES := crawl extract classify dedup filter synth tokenize export
+BIN := .venv/bin
+# A submitted run starts in a directory of the cluster's: a local path must not depend on where one stands.
+RUN_URL = $(if $(findstring ://,$(RUN)),$(RUN),$(abspath $(RUN)))
+CLUSTER_PYTHON ?= python3
+
+.PHONY: help setup run report test check lock submit clean accept-main-job $(STAGES)
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(MAKEFILE_LIST)
+	@echo "stages: $(STAGES)"
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install -y python3-venv; } \
+		|| { echo "Python's venv is missing: apt install python3-venv"; exit 1; }
+	@echo "setting up .venv"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup
+	@$(BIN)/syscorpus run --recipe $(RECIPE) --run $(RUN)
+
+$(STAGES): setup
+	@$(BIN)/syscorpus $@ --recipe $(RECIPE) --run $(RUN)
+
+extract: crawl
+classify: extract
+dedup: classify
+filter: dedup
+synth: filter
+tokenize: filter synth
+export: tokenize
+
+report: setup
+	@$(BIN)/syscorpus report --run $(RUN)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/pytest -m "not slow"
+
+accept-main-job: setup
+	$(BIN)/python -m benchmarks.accept_main_job
+
+submit: setup
+	@test -n "$(RAY_ADDRESS)" || { echo "say where the cluster is: make submit RAY_ADDRESS=http://HEAD:8265 RUN=s3://..."; exit 1; }
+	$(BIN)/ray job submit --address $(RAY_ADDRESS) --working-dir . -- \
+		env SYSCORPUS_SCRATCH=$(abspath build) $(CLUSTER_PYTHON) -m pipelines.cli run --recipe $(RECIPE) --run $(RUN_URL)
+
+# Only whoever changes pyproject.toml needs this; it writes no address of a registry.
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv build runs

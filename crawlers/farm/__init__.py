@@ -1,0 +1,1 @@
+"""Documentation sites that this machine serves to itself, so that a first run crawls over real HTTP."""

@@ -1,0 +1,61 @@
+"""The head of an HTTP/1 response, as bytes on the wire and as pairs."""
+
+from __future__ import annotations
+
+import re
+
+_STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?!\d)")
+
+Headers = list[tuple[str, str]]
+
+
+def split_message(message: bytes) -> tuple[bytes, bytes]:
+    """Head and body of an HTTP message; the empty line between them belongs to neither."""
+    crlf = message.find(b"\r\n\r\n")
+    bare = message.find(b"\n\n")
+    if crlf >= 0 and (bare < 0 or crlf < bare):
+        return message[:crlf], message[crlf + 4 :]
+    if bare >= 0:
+        return message[:bare], message[bare + 2 :]
+    return message.rstrip(b"\r\n"), b""
+
+
+def parse_head(head: bytes) -> tuple[int, Headers]:
+    """Status code and headers of a response head (RFC 9112), in order; lines that are none are skipped.
+
+    Raises ValueError where the first line is no status line.
+    """
+    lines = head.split(b"\n")
+    match = _STATUS_LINE.match(lines[0])
+    if match is None:
+        raise ValueError("no HTTP status line")
+    return int(match[1]), parse_fields(lines[1:])
+
+
+def parse_fields(lines: list[bytes]) -> Headers:
+    """`Name: value` lines as pairs of text; a folded line goes on the value before it (RFC 9112, 5.2)."""
+    fields: Headers = []
+    for raw in lines:
+        line = raw.decode("latin-1").rstrip("\r")
+        if line[:1] in (" ", "\t"):
+            if fields:
+                name, value = fields[-1]
+                fields[-1] = (name, f"{value} {line.strip()}".strip())
+            continue
+        name, colon, value = line.partition(":")
+        if colon and name.strip():
+            fields.append((name.strip(), value.strip()))
+    return fields
+
+
+def header(headers: Headers, name: str) -> str | None:
+    """The first value of a header, by its name in lower case."""
+    for field, value in headers:
+        if field.lower() == name:
+            return value
+    return None
+
+
+def joined_header(headers: Headers, name: str) -> str:
+    """All values of a list header (RFC 9110, 5.3), joined by commas; empty where there is none."""
+    return ", ".join(value for field, value in headers if field.lower() == name)

@@ -1,0 +1,53 @@
+"""What one crawler process is asked to do, as a JSON file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from manifests.models import CrawlSettings, Source
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlJob:
+    """Sources that one process crawls side by side.
+
+    `directory` is local and gets a sub-directory for each source. `connect_to` maps a host name to the
+    `ip:port` to connect to instead. `version` goes into the User-Agent. `parent_pid`: the process with
+    which the crawler dies, None for none. A host must be in the job of one process only.
+    """
+
+    sources: list[Source]
+    settings: CrawlSettings
+    directory: Path
+    version: str
+    connect_to: dict[str, str] = field(default_factory=dict)
+    parent_pid: int | None = None
+
+    def to_json(self) -> str:
+        """The job as text for `from_json`."""
+        return json.dumps(
+            {
+                "sources": [source.model_dump(mode="json") for source in self.sources],
+                "settings": self.settings.model_dump(mode="json"),
+                "directory": str(self.directory),
+                "version": self.version,
+                "connect_to": self.connect_to,
+                "parent_pid": self.parent_pid,
+            },
+            indent=1,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> CrawlJob:
+        """The job in a text that `to_json` made; raises ValueError, KeyError or TypeError for another."""
+        values = json.loads(text)
+        return cls(
+            sources=[Source.model_validate(source) for source in values["sources"]],
+            settings=CrawlSettings.model_validate(values["settings"]),
+            directory=Path(values["directory"]),
+            version=values["version"],
+            connect_to=values["connect_to"],
+            parent_pid=values["parent_pid"],
+        )

@@ -1,0 +1,117 @@
+"""One crawler process: `python -m crawlers.worker JOB.json`.
+
+Exit code 0: no source has a URL left to fetch. 1: an error, in one line on stderr. 128 + n: ended by
+signal n, everything settled, to be continued by the same command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from scrapy.crawler import AsyncCrawlerProcess, Crawler
+
+from crawlers.addresses import Resolver
+from crawlers.frontier import FrontierLockedError
+from crawlers.job import CrawlJob
+from crawlers.session import SourceSession
+from crawlers.spider import FrontierSpider, scrapy_settings
+
+#: Seconds that requests in flight are given after a signal.
+_GRACE_S = 2.0
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job in the file that is the only argument; returns the exit code."""
+    if len(arguments) != 1:
+        return _complain("usage: python -m crawlers.worker JOB.json")
+    try:
+        job = CrawlJob.from_json(Path(arguments[0]).read_text())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _complain(f"{arguments[0]} is no crawl job: {' '.join(str(error).split())}")
+    if job.parent_pid is not None and not die_with_parent(job.parent_pid):
+        return _complain(f"the parent process {job.parent_pid} is gone")
+    sessions: list[SourceSession] = []
+    try:
+        for source in job.sources:
+            sessions.append(SourceSession(source, job.settings, job.directory / source.id))
+    except (FrontierLockedError, OSError, ValueError) as error:
+        _close(sessions, {})
+        return _complain(str(error))
+    return _crawl(job, sessions)
+
+
+def die_with_parent(parent_pid: int) -> bool:
+    """Have the kernel kill this process when its parent dies (Linux); False where it is dead already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    return os.getppid() == parent_pid
+
+
+def _crawl(job: CrawlJob, sessions: list[SourceSession]) -> int:
+    process = AsyncCrawlerProcess(scrapy_settings(job.settings, job.version))
+    resolver = Resolver(job.connect_to, job.settings.private_addresses)
+    crawler = process.create_crawler(FrontierSpider)
+    process.crawl(crawler, sessions, resolver, job.settings.concurrency_per_host)
+    received: list[int] = []
+
+    def on_signal(number: int, _: object) -> None:
+        from twisted.internet import reactor
+
+        received.append(number)
+        cast(Any, reactor).callFromThread(_stop, crawler)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    process.start(install_signal_handlers=False)
+    spider = cast(FrontierSpider | None, crawler.spider)
+    broken = {} if spider is None else spider.broken
+    unfinished = _close(sessions, broken)
+    if broken:
+        return _complain("; ".join(f"{source}: {type(e).__name__}: {e}" for source, e in broken.items()))
+    if received:
+        name = signal.Signals(received[0]).name
+        _complain(f"stopped by {name}; unfinished: {', '.join(unfinished) or 'none'}")
+        return 128 + received[0]
+    if unfinished:
+        return _complain(f"the crawl ended early; unfinished: {', '.join(unfinished)}")
+    return 0
+
+
+def _stop(crawler: Crawler) -> None:
+    """Begin nothing more, wait a little for what is in flight, then give that up."""
+    loop = asyncio.get_running_loop()
+    spider = cast(FrontierSpider | None, crawler.spider)
+    if spider is None or crawler.engine is None:
+        loop.call_later(0.05, _stop, crawler)
+        return
+    spider.stop()
+    loop.call_later(_GRACE_S, spider.abort)
+    spider.stopping = loop.create_task(crawler.stop_async())
+
+
+def _close(sessions: list[SourceSession], broken: dict[str, Exception]) -> list[str]:
+    """Settle and close every session; ids of sources that have URLs without a final state."""
+    unfinished: list[str] = []
+    for session in sessions:
+        try:
+            if session.source.id not in broken and session.has_unfinished():
+                unfinished.append(session.source.id)
+            session.close()
+        except Exception as error:  # noqa: BLE001 - the other sources are closed in any case
+            broken.setdefault(session.source.id, error)
+    return unfinished
+
+
+def _complain(message: str) -> int:
+    print(f"crawlers.worker: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""MinHash signatures of word shingles (Broder 1997), from the word stream, in compiled code.
+
+The hash family is datasketch's "affine32": h -> a * mix(h) + b mod 2**32, a odd, mix the 32-bit finaliser
+of MurmurHash3, with datasketch's own a and b for a seed: for the same 32-bit shingle hashes both give the
+same signature.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from filters.stream import Hashes, Offsets, Stream, combine
+
+SEED = 1
+
+Words32 = npt.NDArray[np.uint32]
+
+
+@functools.lru_cache(maxsize=4)
+def permutations(count: int) -> tuple[Words32, Words32]:
+    """The family's a and b, each of shape (count,), as datasketch draws them for SEED."""
+    from datasketch import MinHash
+
+    a, b = MinHash(num_perm=count, seed=SEED, scheme="affine32").permutations
+    return np.ascontiguousarray(a), np.ascontiguousarray(b)
+
+
+def shingle_hashes(stream: Stream, document: int, width: int) -> Words32:
+    """Hashes of a document's shingles of `width` words, in order, repeats kept.
+
+    A document of fewer words is one shingle; one of none has none.
+    """
+    begin, end = stream.offsets[document], stream.offsets[document + 1]
+    out = np.empty(max(0, end - begin), dtype=np.uint32)
+    return out[: _shingles(stream.hashes, begin, end, width, out)]
+
+
+def signatures(stream: Stream, count: int, width: int) -> Words32:
+    """Shape (documents, count). The signature of a document without words is all ones."""
+    a, b = permutations(count)
+    out = np.full((len(stream.offsets) - 1, count), 0xFFFFFFFF, dtype=np.uint32)
+    _sign(stream.hashes, stream.offsets, width, a, b, out)
+    return out
+
+
+@numba.njit(cache=True)
+def _shingles(hashes: Hashes, begin: int, end: int, width: int, out: Words32) -> int:
+    if end == begin:
+        return 0
+    if end - begin < width:
+        out[0] = np.uint32(combine(hashes, begin, end) >> np.uint64(32))
+        return 1
+    for at in range(begin, end - width + 1):
+        out[at - begin] = np.uint32(combine(hashes, at, at + width) >> np.uint64(32))
+    return end - begin - width + 1
+
+
+@numba.njit(cache=True)
+def _mix32(value: np.uint32) -> np.uint32:
+    value = np.uint32(value ^ (value >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    value = np.uint32(value)
+    value = np.uint32(value ^ (value >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    value = np.uint32(value)
+    return np.uint32(value ^ (value >> np.uint32(16)))
+
+
+@numba.njit(cache=True)
+def _sign(hashes: Hashes, offsets: Offsets, width: int, a: Words32, b: Words32, out: Words32) -> None:
+    longest = 0
+    for document in range(len(offsets) - 1):
+        longest = max(longest, offsets[document + 1] - offsets[document])
+    shingles = np.empty(longest, dtype=np.uint32)
+    for document in range(len(offsets) - 1):
+        count = _shingles(hashes, offsets[document], offsets[document + 1], width, shingles)
+        row = out[document]
+        for at in range(count):
+            value = _mix32(shingles[at])
+            for slot in range(len(a)):
+                row[slot] = min(row[slot], np.uint32(a[slot] * value + b[slot]))

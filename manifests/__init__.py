@@ -1,0 +1,1 @@
+"""What the YAML files beside this package mean: their models, and the loader that checks them."""

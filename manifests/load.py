@@ -1,0 +1,237 @@
+"""Reads manifests, and says what is wrong with them: file, line, key, and what is allowed there."""
+
+from __future__ import annotations
+
+import os
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from manifests.models import Recipe, Source
+
+M = TypeVar("M", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+class ManifestError(Exception):
+    """One or more faults of a manifest, one line each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A recipe that has been checked whole, with the sources that it uses, in order of their id."""
+
+    recipe: Recipe
+    sources: tuple[Source, ...]
+    path: Path
+
+    def beside(self, relative: str) -> Path:
+        """A path that the recipe names, relative to the recipe's own file."""
+        return (self.path.parent / relative).resolve()
+
+
+# ---------------------------------------------------------------- YAML
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which only `true` and `false` are booleans: a status may be `on`."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _word in ("true", "false"):
+    _Loader.yaml_implicit_resolvers.setdefault(_word[0], []).append(
+        ("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"))
+    )
+
+
+def _read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
+    """The value of a YAML file, and the line (from 1) on which each key or item of it stands."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ManifestError([f"{path}: there is no such file"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError([f"{path}: cannot be read: {error}"]) from None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            raise ManifestError([f"{path}: is empty"])
+        lines: dict[Location, int] = {}
+        _index_lines(path, node, (), lines)
+        return loader.construct_document(node), lines
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        raise ManifestError(
+            [f"{path}{where}: not YAML: {str(getattr(error, 'problem', None) or error).splitlines()[0]}"]
+        ) from None
+    except RecursionError:
+        raise ManifestError([f"{path}: not a tree: an alias stands inside what it names"]) from None
+
+
+def _index_lines(path: Path, node: yaml.Node, location: Location, lines: dict[Location, int]) -> None:
+    lines[location] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ManifestError([f"{path}:{key.start_mark.line + 1}: a key must be a word"])
+            if key.value in seen:
+                raise ManifestError([f"{path}:{key.start_mark.line + 1}: key {key.value!r} stands twice"])
+            seen.add(key.value)
+            _index_lines(path, value, (*location, key.value), lines)
+            lines[(*location, key.value)] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _index_lines(path, value, (*location, index), lines)
+
+
+# ---------------------------------------------------------------- models
+
+
+def _validate(model: type[M], value: Any, path: Path, lines: Mapping[Location, int], root: Location = ()) -> M:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors(include_url=False):
+            location = root + fault["loc"]
+            line = next((lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines), 1)
+            faults.append(f"{path}:{line}: {_explain(model, fault['loc'], fault)}")
+        raise ManifestError(faults) from None
+
+
+def _explain(model: type[BaseModel], location: Location, fault: Any) -> str:
+    key = ".".join(str(step) for step in location)
+    if fault["type"] == "extra_forbidden":
+        holder = _model_at(model, location[:-1]) or model
+        return f"{key}: unknown key; allowed here: {', '.join(sorted(holder.model_fields))}"
+    if fault["type"] == "missing":
+        return f"{key}: is missing"
+    message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping", message)
+    given = fault.get("input")
+    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) and "must be" in message else ""
+    return f"{key}: {message}{shown}" if key else message
+
+
+def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
+    """The model that holds the key at a location; steps through optional and list fields."""
+    current: type[BaseModel] | None = model
+    for step in location:
+        if isinstance(step, int):
+            continue
+        field = current.model_fields.get(step) if current else None
+        current = next(_models_in(field.annotation), None) if field else None
+    return current
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, list):
+        for argument in typing.get_args(annotation):
+            yield from _models_in(argument)
+
+
+# ---------------------------------------------------------------- sources and recipes
+
+
+def load_categories() -> list[str]:
+    """The ids of the 15 categories, from `taxonomy.yaml`."""
+    value, _ = _read_yaml(Path(__file__).with_name("taxonomy.yaml"))
+    return list(value["categories"])
+
+
+def load_sources(path: Path) -> list[Source]:
+    """Sources of one file (a YAML list), or of every `*.yaml` of a directory, in order of their id."""
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not files:
+        raise ManifestError([f"{path}: holds no *.yaml file"])
+    categories = load_categories()
+    found: dict[str, tuple[Source, Path]] = {}
+    for file in files:
+        value, lines = _read_yaml(file)
+        if not isinstance(value, list):
+            raise ManifestError([f"{file}:1: must be a list of sources"])
+        for index, entry in enumerate(value):
+            source = _validate(Source, entry, file, lines, (index,))
+            if source.category not in categories:
+                where = f"{file}:{lines.get((index, 'category'), 1)}"
+                raise ManifestError(
+                    [f"{where}: category: must be one of {', '.join(categories)}, not {source.category!r}"]
+                )
+            if source.id in found:
+                raise ManifestError([f"{file}:{lines[(index,)]}: id {source.id!r} stands in {found[source.id][1]} too"])
+            found[source.id] = (source, file)
+    return [found[key][0] for key in sorted(found)]
+
+
+def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
+    """The recipe of a file, checked whole: keys, types, ranges, and everything that it names.
+
+    Raises ManifestError with one line for each fault.
+    """
+    file = Path(path)
+    value, lines = _read_yaml(file)
+    recipe = _validate(Recipe, value, file, lines)
+
+    def at(*location: str | int) -> str:
+        return f"{file}:{lines.get(location, 1)}: {'.'.join(map(str, location))}"
+
+    known: dict[str, Source] = {}
+    for index, name in enumerate(recipe.manifests):
+        where = file.parent / name
+        if not where.exists():
+            raise ManifestError([f"{at('manifests', index)}: there is no {where}"])
+        for source in load_sources(where):
+            if source.id in known:
+                raise ManifestError(
+                    [f"{at('manifests', index)}: source {source.id!r} stands in an earlier manifest too"]
+                )
+            known[source.id] = source
+    sources, faults = _choose(recipe, known, at)
+    if recipe.tokenize.tokenizer and not (file.parent / recipe.tokenize.tokenizer).is_file():
+        faults.append(f"{at('tokenize', 'tokenizer')}: there is no {file.parent / recipe.tokenize.tokenizer}")
+    if recipe.fallback and not (file.parent / recipe.fallback).is_file():
+        faults.append(f"{at('fallback')}: there is no {file.parent / recipe.fallback}")
+    if not recipe.crawl.contact and any(source.farm is None for source in sources):
+        faults.append(f"{at('crawl')}.contact: is missing; a real site is asked only by someone who can be reached")
+    teacher = recipe.synth.teacher
+    if teacher and teacher.api_key_variable and teacher.api_key_variable not in os.environ:
+        faults.append(f"{at('synth', 'teacher', 'api_key_variable')}: {teacher.api_key_variable} is not set")
+    if faults:
+        raise ManifestError(faults)
+    return LoadedRecipe(recipe, tuple(sources), file)
+
+
+def _choose(
+    recipe: Recipe, known: Mapping[str, Source], at: typing.Callable[..., str]
+) -> tuple[list[Source], list[str]]:
+    """The sources of a recipe in order of id, and a fault for each that is unknown or not on."""
+    if recipe.sources is None:
+        chosen = [source for source in known.values() if source.status == "on"]
+        faults = [] if chosen else [f"{at('manifests')}: no source is on"]
+        return sorted(chosen, key=lambda source: source.id), faults
+    faults = []
+    for index, name in enumerate(recipe.sources):
+        if name not in known:
+            faults.append(f"{at('sources', index)}: no source has the id {name!r}")
+        elif known[name].status != "on":
+            faults.append(f"{at('sources', index)}: {name} is {known[name].status}: {known[name].reason}")
+    chosen = [known[name] for name in set(recipe.sources) if name in known]
+    return sorted(chosen, key=lambda source: source.id), faults

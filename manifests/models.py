@@ -1,0 +1,252 @@
+"""The typed shape of every manifest: sources and recipes.
+
+A field that is not here is an error in the file; a default that is here is the documented default.
+All sizes are bytes, all times are seconds, all shares are fractions of one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,62}$")]
+
+DatatroveFilter = Literal["gopher_repetition", "gopher_quality", "c4_quality", "fineweb_quality"]
+
+MIB = 1 << 20
+
+
+class Model(BaseModel):
+    """Immutable, and strict: an unknown key or a wrong type is an error, never a guess."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+# ---------------------------------------------------------------- sources
+
+
+class Farm(Model):
+    """Where the pages of a source lie when it is served on loopback instead of fetched from afar.
+
+    Exactly one of the two: `packages`, distribution packages of which the first that the
+    distribution offers is unpacked, and `root` inside it; or `directory`, of this project.
+    """
+
+    packages: list[str] = []
+    root: str = ""
+    directory: str = ""
+    include: list[str] = Field(default=[], description="glob patterns below the root; none: everything")
+    man_pages: bool = Field(default=False, description="the package's man pages, rendered to HTML")
+    xhtml: bool = Field(default=False, description="pages are served as application/xhtml+xml")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Farm:
+        if bool(self.packages) == bool(self.directory):
+            raise ValueError("give either packages or directory")
+        return self
+
+
+class Source(Model):
+    """One entry of `manifests/sites/`: a site to crawl."""
+
+    id: Identifier
+    name: str
+    category: Identifier
+    kind: Literal["site"] = "site"
+    status: Literal["on", "review", "off"] = Field(
+        description="on: fit to train on; review, off: not used until a person decides"
+    )
+    reason: str = Field(default="", description="why it is not on")
+    seeds: list[str] = Field(min_length=1, description="URLs of pages or sitemaps to begin with")
+    scope: list[str] = Field(min_length=1, description="regular expressions; a URL matches one, or is not fetched")
+    exclude: list[str] = Field(default=[], description="regular expressions; a URL that matches one is not fetched")
+    licence: str | None = Field(description="SPDX expression; null where it is not known")
+    licence_evidence: str = Field(description="where the licence is stated")
+    language: str | None = Field(default=None, description="ISO 639-1, where the whole source has one")
+    farm: Farm | None = None
+
+    @field_validator("scope", "exclude")
+    @classmethod
+    def _compiles(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        return patterns
+
+    @field_validator("seeds")
+    @classmethod
+    def _are_urls(cls, seeds: list[str]) -> list[str]:
+        for seed in seeds:
+            if urlsplit(seed).scheme not in ("http", "https") or not urlsplit(seed).hostname:
+                raise ValueError(f"{seed!r} is not an http or https URL")
+        return seeds
+
+    @model_validator(mode="after")
+    def _states_its_case(self) -> Source:
+        if self.status != "on" and not self.reason:
+            raise ValueError(f"source {self.id} is {self.status!r}: give a reason")
+        if self.farm and any(not host.endswith(".localhost") for host in self.hosts):
+            raise ValueError(f"source {self.id} is served on loopback: its seeds must be on *.localhost")
+        return self
+
+    @property
+    def hosts(self) -> list[str]:
+        """Host names of the seeds, sorted, each once."""
+        return sorted({urlsplit(seed).hostname or "" for seed in self.seeds})
+
+
+# ---------------------------------------------------------------- recipe: one model per stage
+
+
+class CrawlSettings(Model):
+    contact: str = Field(default="", description="URL or mail address in the User-Agent; needed for any real site")
+    delay_s: float = Field(default=1.0, ge=0.0, le=300.0, description="between two requests to one host")
+    concurrency_per_host: int = Field(default=1, ge=1, le=64)
+    max_pages_per_source: int = Field(default=50_000, ge=1)
+    max_body_bytes: int = Field(default=32 * MIB, ge=1024, le=1024 * MIB, description="larger bodies are not kept")
+    timeout_s: float = Field(default=60.0, gt=0.0, le=600.0)
+    retries: int = Field(default=3, ge=0, le=20, description="more tries after a failure that may pass")
+    warc_bytes: int = Field(default=64 * MIB, ge=64 * 1024, description="a WARC file is closed beyond this size")
+    private_addresses: bool = Field(default=False, description="fetch from loopback and private networks")
+    processes: int = Field(default=2, ge=1, le=1024, description="crawler processes; a host belongs to one of them")
+
+
+class ExtractSettings(Model):
+    max_body_bytes: int = Field(default=32 * MIB, ge=1024, description="larger bodies go to quarantine")
+    max_tags: int = Field(default=1_000_000, ge=1000)
+    max_depth: int = Field(default=2000, ge=100, description="open elements at once")
+    max_cpu_s: float = Field(default=30.0, gt=0.0, description="a record that costs more is killed, and poison")
+    max_memory_bytes: int = Field(default=4096 * MIB, ge=256 * MIB, description="of the process that parses")
+    obey: list[str] = Field(
+        default=["noai", "noimageai", "noindex", "none", "noarchive", "tdm-reservation"],
+        description="opt-out signals that remove a page",
+    )
+
+
+class ClassifySettings(Model):
+    permutations: int = Field(default=108, ge=16, le=1024, description="of a MinHash signature")
+    shingle_words: int = Field(default=5, ge=1, le=32)
+    datatrove: list[DatatroveFilter] = Field(default=[], description="datatrove's filters to ask, as they are")
+
+
+class DedupSettings(Model):
+    threshold: Share = Field(default=0.8, description="Jaccard similarity from which two documents are one")
+    bands: int | None = Field(default=18, ge=1, description="null: chosen by datasketch for the threshold")
+    rows: int | None = Field(default=6, ge=1, description="null: chosen by datasketch for the threshold")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> DedupSettings:
+        if (self.bands is None) != (self.rows is None):
+            raise ValueError("give both bands and rows, or neither")
+        return self
+
+
+class FilterSettings(Model):
+    languages: list[str] = Field(default=[], description="ISO 639-1 codes that stay; none: all stay")
+    min_language_score: Share = 0.5
+    min_words: int = Field(default=30, ge=0, description="words of a document, code included")
+    max_words: int = Field(default=1_000_000, ge=1)
+    max_mean_word_length: float = Field(default=25.0, gt=0.0, description="characters, of prose")
+    min_letter_share: Share = Field(default=0.4, description="letters among the characters of prose that are no spaces")
+    max_repeated_line_share: Share = Field(default=0.7, description="prose lines that stand before in the document")
+    min_prose_words_for_prose_rules: int = Field(default=50, ge=0, description="below it, prose rules do not judge")
+    datatrove: list[DatatroveFilter] = Field(default=[], description="of those that classify asks, those that drop")
+    redact: list[Literal["email", "secret"]] = ["email", "secret"]
+
+
+class Teacher(Model):
+    """An OpenAI-compatible server. The key is read from the environment, never from the file."""
+
+    url: str = Field(description="base URL, up to and including /v1")
+    model: str
+    api_key_variable: str = Field(default="", description="environment variable that holds the key")
+    licence: str = Field(default="", description="of what the teacher writes")
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0)
+    max_tokens: int = Field(default=1024, ge=16)
+    timeout_s: float = Field(default=120.0, gt=0.0)
+    concurrency: int = Field(default=8, ge=1, le=1024)
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ValueError(f"{url!r} is not an http or https URL")
+        return url
+
+
+class SynthSettings(Model):
+    teacher: Teacher | None = Field(default=None, description="none: the stage commits zero rows")
+    kinds: list[Literal["faq", "tutorial", "summary"]] = ["faq"]
+    max_documents: int = Field(default=100, ge=0, description="parents, chosen by hash of their id")
+    max_document_words: int = Field(default=2000, ge=1)
+    max_copy_share: Share = Field(default=0.8, description="word 5-grams of a rewrite that stand in its parent")
+
+    @field_validator("kinds")
+    @classmethod
+    def _each_once(cls, kinds: list[str]) -> list[str]:
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("a kind stands twice")
+        return kinds
+
+
+class TrainTokenizer(Model):
+    vocabulary: int = Field(default=16_384, ge=512, le=1_000_000, description="entries, special tokens included")
+    sample_bytes: int = Field(default=16 * MIB, ge=4096, description="text to train on, chosen by hash of doc_id")
+
+
+class TokenizeSettings(Model):
+    tokenizer: str | None = Field(default=None, description="path of a tokenizer.json, relative to the recipe")
+    train: TrainTokenizer | None = Field(default=None, description="train one on the run's own documents")
+    end_of_document: str = Field(default="<|endoftext|>", description="the token that ends each document")
+    sequence_length: int = Field(default=4096, ge=16, le=1 << 20, description="tokens of a packed sequence")
+    shards_per_list: int = Field(default=1, ge=1, le=65_536)
+
+    @model_validator(mode="after")
+    def _one_tokenizer(self) -> TokenizeSettings:
+        if self.tokenizer and self.train:
+            raise ValueError("give tokenizer or train, not both")
+        return self
+
+
+class ExportSettings(Model):
+    to: str = Field(default="dataset", description="directory (relative to the run) or s3:// gs:// az:// URL")
+
+
+class Recipe(Model):
+    """One corpus, described: which sources, settings, tokenizer and teacher a run uses."""
+
+    name: Identifier
+    manifests: list[str] = Field(min_length=1, description="files or directories of sources, relative to the recipe")
+    sources: list[Identifier] | None = Field(default=None, min_length=1, description="null: every source that is on")
+    fallback: str | None = Field(
+        default=None, description="recipe used instead where the packages of a farm cannot be had"
+    )
+    seed: int = Field(default=0, ge=0, lt=1 << 32)
+    parts: int = Field(default=16, ge=1, le=65_536, description="hash buckets of doc_id: the parts of every stage")
+    crawl: CrawlSettings = CrawlSettings()
+    extract: ExtractSettings = ExtractSettings()
+    classify: ClassifySettings = ClassifySettings()
+    dedup: DedupSettings = DedupSettings()
+    filter: FilterSettings = FilterSettings()
+    synth: SynthSettings = SynthSettings()
+    tokenize: TokenizeSettings = TokenizeSettings()
+    export: ExportSettings = ExportSettings()
+
+    @model_validator(mode="after")
+    def _stages_agree(self) -> Recipe:
+        unasked = sorted(set(self.filter.datatrove) - set(self.classify.datatrove))
+        if unasked:
+            raise ValueError(f"filter.datatrove names {unasked[0]}, which classify.datatrove does not ask")
+        wanted = (self.dedup.bands or 1) * (self.dedup.rows or 1)
+        if wanted > self.classify.permutations:
+            raise ValueError(
+                f"dedup: {self.dedup.bands} bands of {self.dedup.rows} rows need {wanted} permutations; "
+                f"classify.permutations is {self.classify.permutations}"
+            )
+        return self

@@ -1,0 +1,109 @@
+"""The command line: `syscorpus run`, each stage by its name, and `report`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from pipelines.run import STAGES
+
+_STAGE_HELP = {
+    "crawl": "fetch sites into WARC files",
+    "extract": "records to Markdown documents",
+    "classify": "language, scores, spans and signature of each document",
+    "dedup": "one document of each cluster of copies",
+    "filter": "thresholds and edits",
+    "synth": "rewrites by a teacher, if the recipe names one",
+    "tokenize": "packed sequences in Parquet shards",
+    "export": "shards and lineage to a directory or bucket",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code: 0 only if everything asked for is committed."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return _dispatch(options, parser)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command resumes", file=sys.stderr)
+        return 130
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user gets one clear line
+        if os.environ.get("SYSCORPUS_DEBUG"):
+            traceback.print_exc()
+        for line in _explain(error):
+            print(f"error: {line}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="syscorpus", description="From sites to tokenized shards of system text.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="make every stage of a run that is not committed")
+    _add_run_options(run, required=True)
+    for name in STAGES:
+        stage = commands.add_parser(name, help=_STAGE_HELP[name], description=_STAGE_HELP[name])
+        _add_run_options(stage, required=False)
+        stage.add_argument(
+            "--input",
+            action="append",
+            default=[],
+            metavar="FILES",
+            help="plain files, or a site's URL for crawl",
+        )
+        stage.add_argument(
+            "--output", metavar="DIR", help="where the output of --input goes: a directory or bucket URL"
+        )
+    report = commands.add_parser("report", help="one HTML page about a run")
+    report.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
+    return parser
+
+
+def _add_run_options(parser: argparse.ArgumentParser, required: bool) -> None:
+    parser.add_argument("--recipe", required=required, metavar="FILE", help="the recipe")
+    parser.add_argument("--run", required=required, metavar="DIR", help="the run's directory or bucket URL")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="cores to use (default: all)")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    # The imports below are heavy; `syscorpus --help` and usage errors do without them.
+    if options.command == "report":
+        from pipelines.report import write_report
+
+        print(f"report: {write_report(options.run)}")
+        return 0
+    from pipelines import commands
+
+    if options.command == "run":
+        return commands.run_all(options.recipe, options.run, options.workers)
+    if bool(options.input) != bool(options.output):
+        parser.error("--input and --output go together")
+    if options.input:
+        if options.run:
+            parser.error("give --run, or --input and --output")
+        return commands.run_alone(options.command, options.input, options.output, options.recipe, options.workers)
+    if not (options.recipe and options.run):
+        parser.error(f"{options.command} needs --recipe and --run, or --input and --output")
+    return commands.run_one(options.command, options.recipe, options.run, options.workers)
+
+
+def _explain(error: Exception) -> list[str]:
+    ours = type(error).__module__.split(".")[0] in ("pipelines", "crawlers", "filters", "synth", "manifests")
+    message = str(error).splitlines() or [""]
+    if ours:
+        return message
+    return [f"{type(error).__name__}: {message[0]} (SYSCORPUS_DEBUG=1 shows where)"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""What the commands do: load a recipe, make stages, and say what came of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from manifests.load import LoadedRecipe, load_recipe
+from manifests.models import Recipe, Source, TrainTokenizer
+from pipelines import classify, crawl, dedup, export, filter, storage, synth, tokenize
+from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
+from pipelines.extract import stage as extract
+from pipelines.funnel import funnel, render
+from pipelines.pool import Pool
+from pipelines.run import ALONE, STAGES, Run
+from pipelines.tokenizer import TextTokenizer, TokenizerError
+
+_STAGES: dict[str, Stage] = {
+    module.STAGE.name: module.STAGE for module in (crawl, extract, classify, dedup, filter, synth, tokenize, export)
+}
+
+
+# ---------------------------------------------------------------- commands
+
+
+def run_all(recipe_path: str, url: str, workers: int | None) -> int:
+    """Every stage of a run that is not committed, and the report."""
+    from pipelines.report import write_report
+
+    run = _open_run(load_recipe(recipe_path), url)
+    with Pool(workers) as pool:
+        try:
+            commits, made = _make_stages(run, STAGES, pool)
+        except crawl.FarmUnavailable as error:
+            if run.recipe.fallback is None:
+                raise
+            print(f"{error}; using {run.recipe.fallback} instead", file=sys.stderr)
+            run = _open_run(load_recipe(Path(recipe_path).parent / run.recipe.fallback), url)
+            commits, made = _make_stages(run, STAGES, pool)
+    print(render(funnel(commits)))
+    report = storage.join(url, "report.html")
+    if made or not storage.exists(report):
+        write_report(url)
+    else:
+        print("everything is committed: nothing to do")
+    print(f"shards: {storage.join(run.directory('export'), 'shards')}")
+    print(f"report: {report}")
+    return 0
+
+
+def run_one(stage: str, recipe_path: str, url: str, workers: int | None) -> int:
+    """One stage of a run; those before it must be committed, and still be what the recipe says."""
+    run = _open_run(load_recipe(recipe_path), url)
+    with Pool(workers) as pool:
+        for before in STAGES[: STAGES.index(stage)]:
+            if before in _needed(run, stage) and is_current(Work(run, _STAGES[before], pool)) is None:
+                raise StageError(f"{stage}: {before} is not committed for this recipe; run `syscorpus {before}` first")
+        commits, _ = _make_stages(run, (stage,), pool)
+    print(render(funnel(commits)))
+    return 0
+
+
+def run_alone(stage: str, inputs: Sequence[str], output: str, recipe_path: str | None, workers: int | None) -> int:
+    """A stage as a tool, on plain files: a run of its own, of which `output` holds the last stage."""
+    loaded = load_recipe(recipe_path) if recipe_path else None
+    recipe, source, base = _recipe_alone(stage, inputs, loaded)
+    run = Run(
+        url=storage.join(output, "_work"),
+        recipe=recipe,
+        sources=(source,),
+        base=base,
+        chain=ALONE[stage],
+        plain_inputs=() if stage == "crawl" else tuple(inputs),
+        directories={stage: output},
+    )
+    storage.check_writable(output)
+    _check_settings(run)
+    with Pool(workers) as pool:
+        commits, _ = _make_stages(run, run.chain, pool)
+    print(render(funnel(commits)))
+    return 0
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def _make_stages(run: Run, names: Sequence[str], pool: Pool) -> tuple[list[Commit], bool]:
+    """Makes stages in order; returns their commits, and whether any was made now."""
+    commits, any_made = [], False
+    for name in names:
+        commit, made = run_stage(run, _STAGES[name], pool)
+        commits.append(commit)
+        any_made |= made
+        print(_line(commit, made), file=sys.stderr)
+    return commits, any_made
+
+
+def _line(commit: Commit, made: bool) -> str:
+    lost = sum(commit.counts.dropped.values()) + sum(commit.counts.quarantined.values())
+    took = f"in {commit.seconds:.1f} s" if made else "committed before"
+    counts = commit.counts
+    return f"{commit.stage:<9} {counts.seen:,} {commit.unit}s, {lost:,} left out, {counts.rows:,} rows, {took}"
+
+
+def _needed(run: Run, stage: str) -> set[str]:
+    """The stages whose output a stage reads, directly or through others."""
+    needed: set[str] = set()
+    waiting = [stage]
+    while waiting:
+        name = waiting.pop()
+        before = run.before(name) if name != run.chain[0] else ()
+        waiting += before
+        needed.update(before)
+    return needed
+
+
+def _open_run(loaded: LoadedRecipe, url: str) -> Run:
+    """A run of a recipe, checked before anything is fetched; what it is made of is kept in `run.json`."""
+    run = Run(url, loaded.recipe, loaded.sources, loaded.path.parent)
+    storage.check_writable(url)
+    if storage.is_remote(run.directory("export")):
+        storage.check_writable(run.directory("export"))
+    _check_settings(run)
+    told = {
+        "recipe": loaded.recipe.model_dump(),
+        "sources": [source.model_dump() for source in loaded.sources],
+    }
+    storage.write_bytes(storage.join(url, "run.json"), json.dumps(told, indent=1, sort_keys=True).encode())
+    return run
+
+
+def _check_settings(run: Run) -> None:
+    """What the models alone cannot know: that the files which they name are sound."""
+    recipe = run.recipe
+    if recipe.tokenize.tokenizer:
+        path = run.base / recipe.tokenize.tokenizer
+        try:
+            TextTokenizer(path.read_text(encoding="utf-8"), recipe.tokenize.end_of_document)
+        except (TokenizerError, UnicodeDecodeError) as error:
+            raise StageError(f"{path}: {error}") from None
+
+
+def _recipe_alone(stage: str, inputs: Sequence[str], loaded: LoadedRecipe | None) -> tuple[Recipe, Source, Path]:
+    """The generated one-source recipe; a recipe that is given lends its settings, and its first source its manifest."""
+    source = Source(
+        id="input",
+        name="plain input",
+        category="uncategorised",
+        status="on",
+        seeds=list(inputs) if stage == "crawl" else ["http://input.localhost/"],
+        scope=[_scope_of(each) for each in inputs] if stage == "crawl" else ["^$"],
+        licence=None,
+        licence_evidence="not stated: plain input",
+    )
+    if loaded:
+        return loaded.recipe, source, loaded.path.parent
+    recipe = Recipe(name="alone", manifests=["none"])
+    if stage == "tokenize":
+        recipe = recipe.model_copy(update={"tokenize": recipe.tokenize.model_copy(update={"train": TrainTokenizer()})})
+    return recipe, source, Path.cwd()
+
+
+def _scope_of(url: str) -> str:
+    """A site's pages below the directory of the URL that is given."""
+    return "^" + re.escape(url.rpartition("/")[0] + "/")

@@ -1,0 +1,238 @@
+"""crawl: sites to WARC files. Each host belongs to one crawler process; each source to one directory.
+
+The crawler keeps its frontier beside its WARC files, and resumes from both. When no URL is left the stage
+commits an index: one part a source, with a row for each record, and a drop for each URL that was not fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from crawlers.farm.packages import FarmUnavailable, prepare
+from crawlers.farm.server import serve
+from crawlers.job import CrawlJob
+from crawlers.outcome import progress, read_outcome
+from crawlers.urls import doc_id
+from filters.lsh import connected
+from manifests.models import CrawlSettings, Source
+from pipelines import __version__, storage
+from pipelines.engine import Input, Result, Stage, StageError, Work
+from pipelines.parts import Counts, Part, key_of, write_part
+from pipelines.pool import JobFailed
+from pipelines.progress import Progress
+from pipelines.rows import count_fates, drop_row, quarantine_row, side_tables
+from pipelines.run import Run
+from pipelines.schema import table_of
+
+__all__ = ["STAGE", "FarmUnavailable"]
+
+FARM_LOG = "_farm.jsonl"  # every request that the farm got: what politeness and resume are judged by
+_EVERY_S = 0.5
+
+_INDEX = pa.schema(
+    [
+        ("doc_id", pa.string()),
+        ("url", pa.string()),
+        ("kind", pa.string()),
+        ("status", pa.int32()),
+        ("content_type", pa.string()),
+        ("file", pa.string()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+        ("digest", pa.string()),
+        ("fetched_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+def _inputs(run: Run) -> Sequence[Input]:
+    """The sources: what of them decides which pages are fetched."""
+    return [Input(source.id, "", key_of(_scope_of(source))) for source in run.sources]
+
+
+def _scope_of(source: Source) -> dict[str, Any]:
+    return source.model_dump(include={"id", "seeds", "scope", "exclude", "farm"})
+
+
+def _settings(run: Run) -> Mapping[str, Any]:
+    return run.recipe.crawl.model_dump(include={"max_pages_per_source", "max_body_bytes"})
+
+
+# ---------------------------------------------------------------- plan
+
+
+def _make(work: Work) -> Result:
+    with _farm(work.run) as connect_to, _watched(work):
+        specs = _groups(work, connect_to)
+        crawled: list[Crawled] = []
+        try:
+            for _, group in work.pool.map(crawl_group, specs):
+                crawled += group
+        except JobFailed as error:
+            raise StageError(f"crawl: {error}") from error
+    crawled.sort(key=lambda each: each.part.name)
+    files = [file for each in crawled for file in each.files]
+    return Result(
+        [each.part for each in crawled],
+        Counts.total([each.part.counts for each in crawled]),
+        {"files": files},
+    )
+
+
+def _working_directory(target: str) -> Path:
+    """Where crawlers work: frontiers need a local disk, so a run in a bucket is crawled beside it and copied."""
+    if not storage.is_remote(target):
+        return Path(target).absolute()
+    return storage.scratch("crawl") / hashlib.sha256(target.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _farm(run: Run) -> Iterator[dict[str, str]]:
+    """Serves the sources that lie in a farm, on loopback; yields where each of their hosts is."""
+    farmed = [source for source in run.sources if source.farm]
+    if not farmed:
+        yield {}
+        return
+    roots = prepare(farmed, storage.scratch("farm"), lambda line: print(line, file=sys.stderr))
+    xhtml = [host for source in farmed if source.farm and source.farm.xhtml for host in source.hosts]
+    log = _working_directory(run.directory("crawl")) / FARM_LOG
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with serve(roots, xhtml, log) as address:
+        yield dict.fromkeys(roots, address)
+
+
+def _groups(work: Work, connect_to: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One crawler process each. Sources that share a host go together, so that a host has one owner."""
+    recipe, sources = work.run.recipe, work.run.sources
+    owner = connected((source.hosts[0], host) for source in sources for host in source.hosts)
+    owners = sorted(set(owner.values()), key=key_of)
+    groups: dict[int, list[Source]] = {}
+    for source in sources:
+        groups.setdefault(owners.index(owner[source.hosts[0]]) % recipe.crawl.processes, []).append(source)
+    return [
+        {
+            "sources": [source.model_dump() for source in groups[number]],
+            "settings": recipe.crawl.model_dump(),
+            "target": work.directory,
+            "directory": str(_working_directory(work.directory)),
+            "connect_to": dict(connect_to),
+            "key": key_of("crawl", work.stage.version, work.settings),
+        }
+        for number in sorted(groups)
+    ]
+
+
+@contextmanager
+def _watched(work: Work) -> Iterator[None]:
+    """Shows how far the crawl is, from the frontiers, for as long as the block lasts."""
+    shown = Progress("crawl", None, "page")
+    ended = threading.Event()
+    directory = _working_directory(work.directory)
+
+    def watch() -> None:
+        while not ended.wait(_EVERY_S):
+            counts = [progress(directory / source.id) for source in work.run.sources]
+            done, waiting = sum(each.pages for each in counts), sum(each.unfinished for each in counts)
+            shown.show(done, of=done + waiting)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        shown.end()
+
+
+# ---------------------------------------------------------------- on a worker
+
+
+@dataclass(frozen=True)
+class Crawled:
+    """What became of one source: its index, and its WARC files (name, sha256, bytes)."""
+
+    part: Part
+    files: Sequence[Mapping[str, Any]]
+
+
+def crawl_group(spec: Mapping[str, Any]) -> list[Crawled]:
+    """Runs one crawler process to its end, and publishes what it fetched.
+
+    It is a process of its own because its event loop starts only once.
+    """
+    directory = Path(spec["directory"])
+    sources = [Source.model_validate(each) for each in spec["sources"]]
+    for source in sources:
+        _claim(directory / source.id, source)
+    job = CrawlJob(
+        sources=sources,
+        settings=CrawlSettings.model_validate(spec["settings"]),
+        directory=directory,
+        version=__version__,
+        connect_to=spec["connect_to"],
+        parent_pid=os.getpid(),
+    )
+    path = directory / f"_job-{key_of([source.id for source in sources])[:12]}.json"
+    path.write_text(job.to_json(), encoding="utf-8")
+    ended = subprocess.run([sys.executable, "-m", "crawlers.worker", str(path)], stderr=subprocess.PIPE, text=True)
+    if ended.returncode:
+        lines = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
+        raise StageError(f"the crawler of {', '.join(source.id for source in sources)} stopped: {lines[-1]}")
+    return [Crawled(_index(spec, directory, source.id), _publish(spec, directory, source.id)) for source in sources]
+
+
+def _claim(directory: Path, source: Source) -> None:
+    """Refuses to go on in a frontier that was begun with another scope: its URLs would be of two minds."""
+    note = directory / "source.json"
+    now = _scope_of(source)
+    if note.exists() and json.loads(note.read_text()) != now:
+        raise StageError(f"{source.id} has changed since its crawl began; take a new run, or remove {directory}")
+    storage.write_bytes(str(note), json.dumps(now, sort_keys=True).encode())
+
+
+def _publish(spec: Mapping[str, Any], directory: Path, source: str) -> list[dict[str, Any]]:
+    """The WARC files of a source, with their hashes; copied to the run where that is in a bucket."""
+    files = []
+    for path in sorted((directory / source).glob("*.warc.gz")):
+        name = f"{source}/{path.name}"
+        if storage.is_remote(spec["target"]):
+            storage.copy(str(path), storage.join(spec["target"], name))
+        files.append({"name": name, "sha256": storage.sha256(str(path)), "bytes": path.stat().st_size})
+    return files
+
+
+def _index(spec: Mapping[str, Any], directory: Path, source: str) -> Part:
+    """One row for each record of a source; a drop for each URL excluded, a quarantine row for each that failed."""
+    outcome = read_outcome(directory / source)
+    if outcome.unfinished:
+        raise StageError(f"the crawler of {source} left {len(outcome.unfinished)} URLs without a fate; run crawl again")
+    rows = []
+    for each in outcome.fetched:
+        row = {name: getattr(each, name) for name in _INDEX.names}
+        rows.append({**row, "file": f"{source}/{each.file}"})
+    dropped, broken = [], []
+    for lost in outcome.not_fetched:
+        identity = {"doc_id": doc_id(lost.url), "url": lost.url, "source": source}
+        if lost.failed:
+            broken.append(quarantine_row(identity, "crawl", lost.reason, lost.detail, (source, 0)))
+        else:
+            dropped.append(drop_row(identity, "crawl", [(lost.reason, lost.detail)], (source, 0)))
+    counts = replace(count_fates(len(rows), len(rows), dropped, broken), extra=outcome.ignored)
+    side = side_tables(dropped, broken)
+    return write_part(spec["target"], source, spec["key"], table_of(rows, _INDEX), counts, side)
+
+
+STAGE = Stage("crawl", 1, "url", _inputs, _settings, _make)

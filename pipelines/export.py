@@ -1,0 +1,118 @@
+"""export: shards, their tokenizer and their lineage to a directory or a bucket. The commit there is the index.
+
+A reader who follows `_commit.json` sees all of an export or none of it: it is deleted first and written last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines import storage
+from pipelines.engine import (
+    Input,
+    Job,
+    Result,
+    Stage,
+    Work,
+    parts_before,
+    plain_files,
+    read_commit,
+)
+from pipelines.parts import Counts, Part, find_part, read_footer, read_table, write_part
+from pipelines.run import Run
+from pipelines.schema import RECORDS, table_of
+
+_RECORD = pa.struct([(name, RECORDS.field(name).type) for name in ("file", "row", "digest", "fetched_at")])
+_TOLD = (
+    "doc_id", "revision", "url", "source", "category", "licence", "licence_evidence", "opt_out",
+    "title", "language", "parents", "kind", "cluster_id", "copies", "edits",
+)  # fmt: skip
+
+
+def _inputs(run: Run) -> Sequence[Input]:
+    """The shards; in a run also the documents, and the records that they were made from."""
+    if run.plain_inputs:
+        return plain_files(run)
+    return [*parts_before(run, "export"), *_documents(run), *_records(run)]
+
+
+def _documents(run: Run) -> list[Input]:
+    return parts_before(run, "tokenize")
+
+
+def _records(run: Run) -> list[Input]:
+    commit = read_commit(run.directory("extract"))
+    return [
+        Input(f"extract/{name}", storage.join(run.directory("extract"), name), digest)
+        for part in (commit.parts if commit else [])
+        for name, digest in part.side.items()
+        if name.startswith("records/")
+    ]
+
+
+def _settings(run: Run) -> Mapping[str, Any]:
+    tokenized = None if run.plain_inputs else read_commit(run.directory("tokenize"))
+    return {"tokenizer": tokenized.extra["tokenizer"] if tokenized else None}
+
+
+def _make(work: Work) -> Result:
+    shards = work.inputs if work.run.plain_inputs else parts_before(work.run, "export")
+    jobs = [Job(export_shard, work.directory, _name_of(each), each.content, {"input": each.url}) for each in shards]
+    parts = work.make(jobs)
+    if not work.run.plain_inputs:
+        parts += work.make(_lineage_jobs(work), "lineage")
+        tokenizer = storage.join(work.run.directory("tokenize"), "tokenizer.json")
+        storage.copy(tokenizer, storage.join(work.directory, "tokenizer.json"))
+    return Result(parts, Counts(seen=len(shards), consumed=len(shards), rows=len(shards)))
+
+
+def _name_of(shard: Input) -> str:
+    """Below the target: as in the run, or the file's own name."""
+    name = shard.name.removesuffix(".parquet")
+    return name.partition("/")[2] if name.startswith("tokenize/") else f"shards/{name.rpartition('/')[2]}"
+
+
+def export_shard(job: Job) -> Part:
+    """Copies a shard, unless the same bytes are there."""
+    source, target = job.spec["input"], storage.join(job.directory, f"{job.name}.parquet")
+    if not (storage.exists(target) and storage.sha256(target) == storage.sha256(source)):
+        storage.copy(source, target)
+    key = read_footer(target).get("key", "")
+    part = find_part(job.directory, job.name, key)
+    if part is None:
+        raise storage.StorageError(f"{source}: is not a shard of ours")
+    return Part(part.name, part.key, part.counts, part.sha256, part.content, {})
+
+
+# ---------------------------------------------------------------- lineage
+
+
+def _lineage_jobs(work: Work) -> list[Job]:
+    """One job for each part of documents; parts of one bucket share their records."""
+    records = {each.name.rpartition("/")[2]: each for each in _records(work.run)}
+    jobs = []
+    for each in _documents(work.run):
+        beside = records.get(each.name.split("/")[-1] + ".parquet")
+        spec = {"documents": each.url, "records": beside.url if beside else None}
+        name = "lineage/" + each.name.replace("/", "-")
+        jobs.append(work.job(tell_lineage, "", name, [each.content, beside.content if beside else ""], spec))
+    return jobs
+
+
+def tell_lineage(job: Job) -> Part:
+    """Of each document in the shards: URL, licence, edits, copies, parents, and the records it was made from."""
+    documents = read_table(job.spec["documents"], list(_TOLD))
+    records: dict[str, list[dict[str, Any]]] = {}
+    if job.spec["records"]:
+        for row in read_table(job.spec["records"]).to_pylist():
+            records.setdefault(row["doc_id"], []).append({field.name: row[field.name] for field in _RECORD})
+    schema = pa.schema([*documents.schema, ("records", pa.list_(_RECORD))])
+    rows = [{**row, "records": records.get(row["doc_id"], [])} for row in documents.to_pylist()]
+    table = table_of(rows, schema)
+    return write_part(job.directory, job.name, job.key, table, Counts(rows=len(rows)), {})
+
+
+STAGE = Stage("export", 1, "shard", _inputs, _settings, _make)

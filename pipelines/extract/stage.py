@@ -1,0 +1,276 @@
+"""extract: records to documents, and at once away with what may not be used.
+
+Two steps: each input file's records are extracted and sent to the hash buckets of their doc_id; each
+bucket becomes a part, in which the newest record of a document stands for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from manifests.models import ExtractSettings, Source
+from pipelines import storage
+from pipelines.engine import Input, Job, Result, Stage, StageError, Work, plain_files, read_commit
+from pipelines.extract.records import Broken, Raw, read_raw
+from pipelines.parts import Counts, Part, write_part
+from pipelines.poison import add_poison, read_poison, record_key
+from pipelines.rows import count_fates, drop_row, quarantine_row, side_tables
+from pipelines.run import Run
+from pipelines.sandbox import Failed, Killed, Sandbox
+from pipelines.schema import DOCUMENT, DROPPED, QUARANTINED, RECORDS, SCHEMA_VERSION, table_of
+from pipelines.shuffle import bucket_of, read_bucket, write_buckets
+
+_FLUSH_BYTES = 32 << 20
+_PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "text/markdown")
+
+# A record on its way to its bucket: what it was, and the one of the three that it became.
+_MAPPED = pa.schema(
+    [
+        *(field for field in RECORDS),
+        ("document", pa.struct(list(DOCUMENT))),
+        ("dropped", pa.struct(list(DROPPED))),
+        ("quarantined", pa.struct(list(QUARANTINED))),
+    ]
+)
+
+
+# ---------------------------------------------------------------- plan
+
+
+def _inputs(run: Run) -> Sequence[Input]:
+    if run.plain_inputs:
+        return plain_files(run)
+    directory = run.directory("crawl")
+    commit = read_commit(directory)
+    if commit is None:
+        raise StageError(f"extract: crawl is not committed in {run.url}; run crawl first")
+    return [
+        Input(each["name"], storage.join(directory, each["name"]), each["sha256"]) for each in commit.extra["files"]
+    ]
+
+
+def _settings(run: Run) -> Mapping[str, Any]:
+    poison = read_poison(storage.join(run.url, "poison"))
+    return {
+        **run.recipe.extract.model_dump(),
+        "parts": run.recipe.parts,
+        "sources": {source.id: _told_by(source) for source in run.sources},
+        "poison": sorted(key for key, entry in poison.items() if entry["by"] == "operator"),
+    }
+
+
+def _told_by(source: Source) -> dict[str, Any]:
+    """What a source's manifest says of each of its documents."""
+    columns = ("category", "licence", "licence_evidence", "language")
+    return {"source": source.id, **{name: getattr(source, name) for name in columns}}
+
+
+def _make(work: Work) -> Result:
+    told = work.settings["sources"]
+    common = {
+        "settings": work.run.recipe.extract.model_dump(),
+        "poison": storage.join(work.run.url, "poison"),
+        "buckets": work.run.recipe.parts,
+    }
+    decides = {name: value for name, value in work.settings.items() if name != "sources"}
+    maps = []
+    for each in work.inputs:
+        source = told.get(each.name.split("/")[0]) or next(iter(told.values()))
+        name = PurePosixPath(each.name).name.split(".")[0] + "-" + each.content[:16]
+        spec = {"input": each.url, "name": each.name, "source": source, **common}
+        maps.append(work.job(extract_file, "_records", name, [decides, source, each.content, each.name], spec))
+    sent = work.make(maps, "extract 1/2")
+    urls = [storage.join(work.directory, "_records", f"{part.name}.parquet") for part in sent]
+    keys = sorted(job.key for job in maps)
+    jobs = [
+        work.job(gather_bucket, "", f"part-{k:05}", [keys, k], {"inputs": urls, "bucket": k})
+        for k in range(work.run.recipe.parts)
+    ]
+    parts = work.make(jobs, "extract 2/2")
+    counts = Counts.total([part.counts for part in parts])
+    seen = sum(part.counts.rows for part in sent)
+    if counts.seen != seen:
+        raise AssertionError(f"extract: {seen} records were read, {counts.seen} have a fate")
+    crawled = None if work.run.plain_inputs else read_commit(work.run.directory("crawl"))
+    if crawled and crawled.counts.rows != seen:
+        raise StageError(
+            f"extract: crawl committed {crawled.counts.rows} records, and {seen} are in its WARC files; "
+            f"they were changed since: crawl again into a new run"
+        )
+    return Result(parts, counts)
+
+
+# ---------------------------------------------------------------- 1: a file's records
+
+
+def extract_file(job: Job) -> Part:
+    """Extracts the records of one input file and sends each, with its fate, to its bucket."""
+
+    def tables() -> Iterator[tuple[int, pa.Table]]:
+        waiting: list[dict[str, Any]] = []
+        size = 0
+        for row in _fates(job):
+            waiting.append(row)
+            size += len(row["document"]["text"]) if row.get("document") else 200
+            if size > _FLUSH_BYTES:
+                yield from _split(waiting, job.spec["buckets"])
+                waiting, size = [], 0
+        yield from _split(waiting, job.spec["buckets"])
+
+    return write_buckets(job.directory, job.name, job.key, _MAPPED, tables())
+
+
+def _split(rows: Sequence[dict[str, Any]], buckets: int) -> Iterator[tuple[int, pa.Table]]:
+    for bucket in range(buckets):
+        here = [row for row in rows if bucket_of(row["doc_id"], buckets) == bucket]
+        yield bucket, table_of(here, _MAPPED)
+
+
+def _fates(job: Job) -> Iterator[dict[str, Any]]:
+    """One row a record: its identity, and the document, the drop or the quarantine row that it became."""
+    settings = ExtractSettings.model_validate(job.spec["settings"])
+    poison = read_poison(job.spec["poison"])
+    with Sandbox(
+        "pipelines.extract.child:extract",
+        max_cpu_s=settings.max_cpu_s,
+        max_memory_bytes=settings.max_memory_bytes,
+    ) as sandbox:
+        for raw in read_raw(job.spec["input"], job.spec["name"], settings.max_body_bytes):
+            if isinstance(raw, Broken):
+                yield _quarantined_unread(raw, job.spec["source"]["source"])
+                continue
+            record = {name: getattr(raw, name) for name in RECORDS.names if name != "revision"}
+            yield record | _fate(raw, job, settings, poison, sandbox)
+
+
+def _quarantined_unread(broken: Broken, source: str) -> dict[str, Any]:
+    """A record that has no readable identity gets one from where it lies."""
+    identity = hashlib.sha256(f"{broken.file}\0{broken.row}".encode()).hexdigest()[:32]
+    row = {"doc_id": identity, "url": broken.url, "source": source}
+    fate = quarantine_row(row, "extract", broken.reason, broken.detail, (broken.file, broken.row))
+    return {
+        "doc_id": identity,
+        "url": broken.url,
+        "file": broken.file,
+        "row": broken.row,
+        "quarantined": fate,
+    }
+
+
+def _fate(
+    raw: Raw, job: Job, settings: ExtractSettings, poison: Mapping[str, Mapping[str, str]], sandbox: Sandbox
+) -> dict[str, Any]:
+    source = job.spec["source"]
+    identity = {
+        "doc_id": raw.doc_id,
+        "url": raw.url,
+        "source": source["source"],
+        "category": source["category"],
+    }
+    where = (raw.file, raw.row)
+    refusal = _refusal(raw, settings)
+    if refusal:
+        return {"dropped": drop_row(identity, "extract", [refusal], where)}
+    if raw.columns is not None:
+        return _document(raw, source, raw.body.decode(), str(raw.columns.get("title") or ""), raw.columns)
+    key = record_key(raw.url, raw.digest)
+    if key in poison:
+        entry = poison[key]
+        return {"quarantined": quarantine_row(identity, "extract", entry["reason"], entry["detail"], where)}
+    header = {"url": raw.url, "content_type": raw.content_type, "limits": settings.model_dump()}
+    try:
+        answer = sandbox.call(header, raw.body)
+    except Killed as killed:
+        add_poison(job.spec["poison"], key, raw.url, killed.reason, killed.detail)
+        return {"quarantined": quarantine_row(identity, "extract", killed.reason, killed.detail, where)}
+    except Failed as failed:
+        return {"quarantined": quarantine_row(identity, "extract", "parser_error", str(failed), where)}
+    if "unreadable" in answer:
+        reason, detail = answer["unreadable"]
+        return {"quarantined": quarantine_row(identity, "extract", reason, detail, where)}
+    if "no_text" in answer:
+        return {"dropped": drop_row(identity, "extract", [("no_text", "")], where)}
+    page = answer["page"]
+    signals = sorted({*raw.opt_out, *page["opt_out"]})
+    objections = [signal for signal in signals if signal in settings.obey]
+    if objections:
+        return {"dropped": drop_row(identity, "extract", [("opt_out", signal) for signal in objections], where)}
+    return _document(raw, source, page["text"], page["title"], {"opt_out": signals})
+
+
+def _refusal(raw: Raw, settings: ExtractSettings) -> tuple[str, str] | None:
+    """Why a record makes no document whatever its body says."""
+    if raw.status in range(300, 400):
+        return ("redirect", str(raw.status))
+    if raw.status != 200:
+        return (f"http_{raw.status}", "")
+    if raw.columns is not None:
+        return None
+    mime = (raw.content_type or "text/html").partition(";")[0].strip().lower()
+    if mime not in _PAGE_TYPES:
+        return ("unsupported_type", mime)
+    if mime == "text/plain" and raw.url.endswith("/robots.txt"):
+        return ("not_a_document", "robots.txt")
+    objections = [signal for signal in raw.opt_out if signal in settings.obey]
+    return ("opt_out", objections[0]) if objections else None
+
+
+def _document(raw: Raw, source: Mapping[str, Any], text: str, title: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of DOCUMENT's columns; what a row of a table brought along wins over what its source says."""
+    revision = hashlib.sha256(text.encode()).hexdigest()[:32]
+    brought = {name: columns[name] for name in (*source, "opt_out", "parents", "kind") if columns.get(name)}
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "doc_id": raw.doc_id,
+        "revision": revision,
+        "url": raw.url,
+        **source,
+        "opt_out": [],
+        "parents": [],
+        "title": title,
+        "text": text,
+        **brought,
+    }
+    return {"revision": revision, "document": document}
+
+
+# ---------------------------------------------------------------- 2: a bucket's documents
+
+
+def gather_bucket(job: Job) -> Part:
+    """The part of a bucket, in doc_id order: of several records of one document the newest decides."""
+    rows = read_bucket(job.spec["inputs"], job.spec["bucket"], _MAPPED).to_pylist()
+    rows.sort(key=_newest_first)
+    documents, records, dropped, quarantined = [], [], [], []
+    decided: dict[str, str] = {}
+    for row in rows:
+        where = (row["file"], row["row"])
+        if row["quarantined"]:
+            quarantined.append(row["quarantined"])
+        elif row["doc_id"] in decided:
+            identity = row["document"] or row["dropped"]
+            dropped.append(drop_row(identity, "extract", [("superseded", decided[row["doc_id"]])], where))
+        else:
+            decided[row["doc_id"]] = row["digest"] or ""
+            if row["dropped"]:
+                dropped.append(row["dropped"])
+            else:
+                documents.append(row["document"])
+                records.append({name: row[name] for name in RECORDS.names})
+    side = side_tables(dropped, quarantined) | {"records": table_of(records, RECORDS)}
+    counts = count_fates(len(documents), len(documents), dropped, quarantined)
+    return write_part(job.directory, job.name, job.key, table_of(documents, DOCUMENT), counts, side)
+
+
+def _newest_first(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Order by document, then newest record; what remains equal is ordered by content, never by place."""
+    fetched = row["fetched_at"].timestamp() if row["fetched_at"] else 0.0
+    return (row["doc_id"], -fetched, row["digest"] or "", row["revision"] or "", row["file"], row["row"])
+
+
+STAGE = Stage("extract", 1, "record", _inputs, _settings, _make)

@@ -1,0 +1,287 @@
+"""report: one self-contained HTML page about a run, from what its stages committed.
+
+Text is shown through the redactor only, and that of dropped documents is read where their input rows are.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from filters.spans import apply_edits, find_spans
+from manifests.models import Recipe, Source
+from pipelines import storage
+from pipelines.engine import Commit, StageError, read_commit
+from pipelines.funnel import Step, funnel
+from pipelines.parts import read_table
+from pipelines.run import STAGES, Run
+
+_SAMPLES = 3
+_SHOWN_CHARACTERS = 700
+_STYLE = """
+:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent);
+  --soft: color-mix(in srgb, currentColor 62%, transparent) }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.5rem } h3 { font-size: 1rem; margin-bottom: 0 }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; margin-bottom: 1.5rem }
+th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
+td.n, th.n { text-align: right } td.bar { width: 12rem; vertical-align: middle } small, .soft { color: var(--soft) }
+pre { font: 12.5px/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere;
+  margin: .3rem 0 1rem; padding: .6rem .8rem; border: 1px solid var(--line); border-radius: 4px;
+  max-height: 22rem; overflow: auto }
+.share { background: #4a7fb5; height: .6rem; border-radius: 2px; min-width: 1px }
+details { margin: .4rem 0 } summary { cursor: pointer } code { overflow-wrap: anywhere }
+"""
+
+
+def write_report(url: str) -> str:
+    """Writes `report.html` into a run and returns where it is. Raises StageError where nothing is committed."""
+    run = _read_run(url)
+    commits = [commit for stage in STAGES if (commit := read_commit(run.directory(stage)))]
+    if not commits:
+        raise StageError(f"{url}: no stage is committed, so there is nothing to report")
+    page = _page(run, commits)
+    target = storage.join(url, "report.html")
+    storage.write_bytes(target, page.encode())
+    return target
+
+
+def _read_run(url: str) -> Run:
+    path = storage.join(url, "run.json")
+    if not storage.exists(path):
+        raise StageError(f"{url}: is not a run: it has no run.json")
+    told = json.loads(storage.read_bytes(path))
+    sources = tuple(Source.model_validate(each) for each in told["sources"])
+    return Run(url, Recipe.model_validate(told["recipe"]), sources, base=Path())
+
+
+# ---------------------------------------------------------------- the page
+
+
+def _page(run: Run, commits: Sequence[Commit]) -> str:
+    by_stage = {commit.stage: commit for commit in commits}
+    sections = [
+        ("Funnel", _funnel_table(funnel(commits))),
+        ("Tokens", _tokens(run, by_stage)),
+        ("Sources", _sources(run, by_stage)),
+        ("What was lost, by reason", _reasons(commits)),
+        ("Samples of what was kept", _kept_samples(run, by_stage)),
+        ("Samples of what was lost", _lost_samples(run, commits)),
+        ("Settings", _settings(run, commits)),
+    ]
+    body = "".join(f"<h2>{_text(title)}</h2>{content}" for title, content in sections if content)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{_text(run.recipe.name)}: run report</title><style>{_STYLE}</style>"
+        f"<h1>Run of recipe <code>{_text(run.recipe.name)}</code></h1>{body}</html>\n"
+    )
+
+
+def _funnel_table(steps: Sequence[Step]) -> str:
+    rows = []
+    for step in steps:
+        numbers = (step.seen, step.rows, sum(step.dropped.values()), sum(step.quarantined.values()))
+        tokens = (step.tokens_in, step.tokens_out, step.tokens_dropped)
+        note = f"<br><small>{_text(step.note)}</small>" if step.note else ""
+        rows.append(
+            [
+                f"{_text(step.stage)}{note}",
+                _text(step.unit),
+                *map(_number, (*numbers, *tokens)),
+                f"{step.seconds:.1f}",
+            ]
+        )
+    head = [
+        "stage",
+        "unit",
+        "in",
+        "out",
+        "dropped",
+        "quarantined",
+        "tokens in",
+        "tokens out",
+        "tokens dropped",
+        "seconds",
+    ]
+    return _table(head, rows, numeric=range(2, 10)) + (
+        "<p class=soft>Each input of a stage has one fate: it went on, was dropped with a reason, or is in quarantine. "
+        "Tokens are counted with the run's tokenizer, an end token for each document included.</p>"
+    )
+
+
+def _tokens(run: Run, by_stage: Mapping[str, Commit]) -> str:
+    if "tokenize" not in by_stage:
+        return ""
+    said = by_stage["tokenize"].extra
+    total = by_stage["tokenize"].counts.extra["tokens"]
+    padding = by_stage["tokenize"].counts.extra["padding"]
+    lists = _shares("list (category, natural or synthetic)", said["lists"], total)
+    sources = _shares("source", said["tokens_by_source"], total)
+    tokenizer = said["tokenizer"]
+    return (
+        f"<p>{total:,} tokens in {by_stage['tokenize'].counts.rows:,} sequences of "
+        f"{run.recipe.tokenize.sequence_length:,}; {padding:,} of padding "
+        f"({padding / max(total + padding, 1):.2%}). Vocabulary {tokenizer['vocabulary']:,}, "
+        f"tokenizer <code>{_text(tokenizer['sha256'][:16])}</code>.</p>{lists}{sources}"
+    )
+
+
+def _shares(label: str, numbers: Mapping[str, int], total: int) -> str:
+    rows = [
+        [_text(name), _number(number), f"{number / max(total, 1):.1%}", _bar(number / max(total, 1))]
+        for name, number in sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return _table([label, "tokens", "share", ""], rows, numeric=(1, 2))
+
+
+def _bar(share: float) -> str:
+    return f'<div class=share style="width:{100 * share:.2f}%"></div>'
+
+
+def _sources(run: Run, by_stage: Mapping[str, Commit]) -> str:
+    """Documents of each source after each stage that holds documents."""
+    stages = [stage for stage in ("extract", "dedup", "filter") if stage in by_stage]
+    counted = {stage: _count_sources(run, by_stage[stage]) for stage in stages}
+    rows = [
+        [
+            f"{_text(source.name)}<br><small>{_text(', '.join(source.hosts))}</small>",
+            _text(source.category),
+            _text(source.licence or "not known"),
+            *(_number(counted[stage].get(source.id, 0)) for stage in stages),
+        ]
+        for source in run.sources
+    ]
+    head = ["source", "category", "licence", *(f"after {stage}" for stage in stages)]
+    return _table(head, rows, numeric=range(3, 3 + len(stages)))
+
+
+def _count_sources(run: Run, commit: Commit) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for part in commit.parts:
+        table = read_table(storage.join(run.directory(commit.stage), f"{part.name}.parquet"), ["source"])
+        for pair in table["source"].value_counts().to_pylist():
+            counts[pair["values"]] = counts.get(pair["values"], 0) + pair["counts"]
+    return counts
+
+
+def _reasons(commits: Sequence[Commit]) -> str:
+    rows = [
+        [
+            _text(commit.stage),
+            fate,
+            _text(reason),
+            _number(number),
+            f"{number / max(commit.counts.seen, 1):.2%}",
+        ]
+        for commit in commits
+        for fate, reasons in (("dropped", commit.counts.dropped), ("quarantined", commit.counts.quarantined))
+        for reason, number in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return _table(["stage", "fate", "reason", "number", "of the stage's input"], rows, numeric=(3, 4))
+
+
+def _kept_samples(run: Run, by_stage: Mapping[str, Commit]) -> str:
+    """The first documents of some parts, by doc_id: a fixed and unbiased choice, for doc_id is a hash."""
+    if "filter" not in by_stage:
+        return ""
+    shown = []
+    for part in by_stage["filter"].parts[:_SAMPLES]:
+        url = storage.join(run.directory("filter"), f"{part.name}.parquet")
+        for row in read_table(url, ["url", "title", "language", "text"]).slice(0, 2).to_pylist():
+            shown.append(_sample(row["title"] or row["url"], f"{row['url']} ({row['language']})", row["text"]))
+    return "".join(shown)
+
+
+def _lost_samples(run: Run, commits: Sequence[Commit]) -> str:
+    """Some drops and quarantine rows for each stage and reason."""
+    shown = []
+    for commit in commits:
+        for reason, rows in sorted(_by_reason(run, commit).items()):
+            items = "".join(_lost_sample(run, row) for row in rows)
+            shown.append(f"<details><summary>{_text(commit.stage)}: {_text(reason)}</summary>{items}</details>")
+    return "".join(shown)
+
+
+def _by_reason(run: Run, commit: Commit) -> dict[str, list[dict[str, Any]]]:
+    directory = run.directory(commit.stage)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in storage.list_files(directory):
+        if any(folder in ("dropped", "quarantine") for folder in name.split("/")[:-1]) and name.endswith(".parquet"):
+            for row in read_table(storage.join(directory, name)).to_pylist():
+                rows = found.setdefault(row["reason"], [])
+                if len(rows) < _SAMPLES:
+                    rows.append(row)
+    return found
+
+
+def _lost_sample(run: Run, row: Mapping[str, Any]) -> str:
+    said = row.get("detail") or "; ".join(
+        f"{each['reason']} {each['value']}".strip() for each in row.get("failed") or []
+    )
+    return _sample(row["url"] or f"{row['input']} at {row['row']}", said, _input_text(run, row))
+
+
+def _input_text(run: Run, row: Mapping[str, Any]) -> str:
+    """The text of a dropped document, from the part that its stage read; none for what never was a document."""
+    stage, _, part = (row["input"] or "").partition("/")
+    if row["stage"] not in ("dedup", "filter") or stage not in STAGES:
+        return ""
+    texts = read_table(storage.join(run.directory(stage), f"{part}.parquet"), ["text"])["text"]
+    return str(texts[row["row"]].as_py())
+
+
+def _settings(run: Run, commits: Sequence[Commit]) -> str:
+    recipe = yaml.safe_dump(run.recipe.model_dump(), sort_keys=False, allow_unicode=True)
+    made = [
+        [
+            _text(c.stage),
+            str(c.version),
+            f"<code>{_text(c.key)}</code>",
+            f"{c.cpu_seconds:.1f}",
+            f"{c.peak_memory / 2**20:,.0f}",
+        ]
+        for c in commits
+    ]
+    software = ", ".join(f"{name} {version}" for name, version in sorted(commits[-1].software.items()))
+    return (
+        _table(["stage", "version", "key", "CPU seconds", "peak MiB of a worker"], made, numeric=(3, 4))
+        + f"<p class=soft>{_text(software)}</p>"
+        + f"<details><summary>The recipe, with every default</summary><pre>{_text(recipe)}</pre></details>"
+    )
+
+
+# ---------------------------------------------------------------- HTML
+
+
+def _sample(title: str, said: str, text: str) -> str:
+    raw = text.encode()
+    shown = apply_edits(raw, find_spans(raw)).decode()[:_SHOWN_CHARACTERS]
+    body = f"<pre>{_text(shown)}</pre>" if shown else ""
+    return f"<h3>{_text(title)}</h3><small>{_text(said)}</small>{body}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int]) -> str:
+    """A table of cells that are HTML already."""
+    right = set(numeric)
+
+    def line(cells: Sequence[str], tag: str) -> Iterator[str]:
+        for column, cell in enumerate(cells):
+            kind = " class=n" if column in right else " class=bar" if "class=share" in cell else ""
+            yield f"<{tag}{kind}>{cell}</{tag}>"
+
+    body = "".join(f"<tr>{''.join(line(row, 'td'))}</tr>" for row in rows)
+    return f"<table><tr>{''.join(line(head, 'th'))}</tr>{body}</table>" if body else "<p class=soft>none</p>"
+
+
+def _text(value: str) -> str:
+    return html.escape(value, quote=True)
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

@@ -1,0 +1,74 @@
+"""Rows sent to buckets: one file a sender, one row group (or more) a bucket, read back bucket by bucket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.parts import Counts, Part, find_part, read_footer, write_beside
+
+
+def bucket_of(doc_id: str, buckets: int) -> int:
+    """The bucket of a document: its id is a hash already."""
+    return int(doc_id[:12], 16) % buckets
+
+
+def write_buckets(
+    directory: str,
+    name: str,
+    key: str,
+    schema: pa.Schema,
+    tables: Iterable[tuple[Any, pa.Table]],
+    close: Callable[[int], tuple[Counts, Mapping[str, pa.Table]]] = lambda rows: (Counts(rows=rows), {}),
+) -> Part:
+    """Commits a file of (bucket, rows) in the order given; memory holds one table at a time.
+
+    `close` is asked at the end, with the number of rows, for the counts and for the tables to stand beside.
+    """
+    url = storage.join(directory, f"{name}.parquet")
+    buckets: list[Any] = []
+    rows = 0
+    with storage.writing(url) as path:
+        options = {
+            "compression": "zstd",
+            "use_dictionary": False,
+            "write_statistics": False,
+            "write_page_checksum": True,
+        }
+        with pq.ParquetWriter(path, schema, **options) as writer:
+            for bucket, table in tables:
+                if table.num_rows:
+                    writer.write_table(table, row_group_size=table.num_rows)
+                    buckets.append(bucket)
+                    rows += table.num_rows
+            counts, side = close(rows)
+            counts.check(url)
+            footer = {
+                "key": key,
+                "counts": asdict(counts),
+                "side": write_beside(directory, name, key, side),
+                "buckets": buckets,
+            }
+            writer.add_key_value_metadata({"syscorpus": json.dumps(footer, sort_keys=True)})
+    part = find_part(directory, name, key)
+    if part is None:
+        raise storage.StorageError(f"{url}: was written, and cannot be read back")
+    return part
+
+
+def read_bucket(urls: Sequence[str], bucket: Any, schema: pa.Schema) -> pa.Table:
+    """All rows that the senders sent to a bucket, in the order of the senders."""
+    tables = [schema.empty_table()]
+    for url in urls:
+        groups = [index for index, held in enumerate(read_footer(url)["buckets"]) if held == bucket]
+        if groups:
+            with storage.open_input(url) as stream:
+                file = pq.ParquetFile(stream, page_checksum_verification=True)
+                tables.append(file.read_row_groups(groups).replace_schema_metadata(None))
+    return pa.concat_tables(tables)

@@ -1,0 +1,119 @@
+"""What several test files share: two real Ray workers, an S3 server on loopback, and a recipe to start from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pyarrow as pa
+import pytest
+
+from manifests.models import Recipe
+from pipelines import storage
+from pipelines.pool import Pool
+from pipelines.run import Run
+from pipelines.schema import DOCUMENT, SCHEMA_VERSION, table_of
+from tests.teacher_server import Answer, TeacherServer
+
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
+hypothesis.settings.load_profile("tests")
+
+_S3_SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """Two workers of a local Ray, started at the first job and shared by all tests."""
+    os.environ.pop("RAY_ADDRESS", None)
+    with Pool(2) as workers:
+        yield workers
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """Address of a real S3 server, in a process of its own."""
+    command = [sys.executable, "-c", _S3_SERVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdin and server.stdout
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        server.stdin.close()
+        server.wait()
+
+
+@pytest.fixture
+def bucket(s3_server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """URL of an empty bucket; the environment says where it is, as for any S3 client."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[-60:].strip("-")
+    urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{name}", method="PUT")).close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    storage._remote.cache_clear()
+    yield f"s3://{name}"
+    storage._remote.cache_clear()
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Run]:
+    """A run in a directory of the test's own; keyword arguments are settings of the recipe."""
+
+    def make(**settings: Any) -> Run:
+        recipe = Recipe.model_validate({"name": "test", "manifests": ["none"], **settings})
+        return Run(url=str(tmp_path / "run"), recipe=recipe, sources=(), base=tmp_path)
+
+    return make
+
+
+@pytest.fixture
+def make_documents() -> Callable[..., pa.Table]:
+    """Documents of given texts, as `extract` makes them, in the order of their ids."""
+
+    def make(*texts: str) -> pa.Table:
+        rows = [
+            {
+                "schema_version": SCHEMA_VERSION,
+                "doc_id": f"{index:032x}",
+                "revision": f"{index + 1000:032x}",
+                "url": f"http://docs.localhost/{index}",
+                "source": "docs",
+                "category": "man_pages_cli_reference",
+                "licence": "CC-BY-4.0",
+                "licence_evidence": "stated on the page",
+                "opt_out": [],
+                "title": f"Page {index}",
+                "parents": [],
+                "text": text,
+            }
+            for index, text in enumerate(texts)
+        ]
+        return table_of(rows, DOCUMENT)
+
+    return make
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., TeacherServer]]:
+    """Starts servers; all are stopped at the end."""
+    servers: list[TeacherServer] = []
+
+    def start(answer: Callable[[dict[str, Any], int], Answer]) -> TeacherServer:
+        servers.append(TeacherServer(answer))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

@@ -1,0 +1,53 @@
+"""A run in a bucket: the same commands, the same shards, and nothing of it on the local disk but the crawl's scratch."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.engine import read_commit
+from tests import runs
+
+
+def test_a_run_in_a_bucket_makes_the_same_shards(bucket: str, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    for url in (f"{bucket}/runs/small", str(tmp_path / "local")):
+        done = runs.syscorpus("run", "--recipe", runs.SMALL, "--run", url, SYSCORPUS_SCRATCH=str(scratch))
+        assert done.returncode == 0, done.stderr[-3000:]
+    commit = read_commit(f"{bucket}/runs/small/dataset")
+    assert commit is not None
+    names = [name for name in storage.list_files(f"{bucket}/runs/small/dataset/shards") if name.endswith(".parquet")]
+    found = {name: storage.sha256(f"{bucket}/runs/small/dataset/shards/{name}") for name in names}
+    assert found == runs.shard_hashes(tmp_path / "local")
+    row = pq.read_table(io.BytesIO(storage.read_bytes(f"{bucket}/runs/small/dataset/shards/{names[0]}"))).slice(0, 1)
+    assert row.num_rows == 1
+    assert any(name.endswith(".warc.gz") for name in storage.list_files(f"{bucket}/runs/small/crawl"))
+    again = runs.syscorpus(
+        "run", "--recipe", runs.SMALL, "--run", f"{bucket}/runs/small", SYSCORPUS_SCRATCH=str(scratch)
+    )
+    assert "nothing to do" in again.stdout
+
+
+def test_an_export_to_a_bucket_is_all_there_or_not_said_to_be(bucket: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    farm = runs.SMALL.parent.parent / "farm"
+    recipe.write_text(runs.SMALL.read_text().replace("../farm", str(farm)) + f"\nexport: {{to: '{bucket}/corpus'}}\n")
+    done = runs.syscorpus("run", "--recipe", recipe, "--run", tmp_path / "run")
+    assert done.returncode == 0, done.stderr[-3000:]
+    commit = read_commit(f"{bucket}/corpus")
+    assert commit is not None
+    there = set(storage.list_files(f"{bucket}/corpus"))
+    for part in commit.parts:
+        assert f"{part.name}.parquet" in there
+        assert storage.sha256(f"{bucket}/corpus/{part.name}.parquet") == part.sha256
+    assert {"tokenizer.json", "_commit.json"} <= there
+
+
+def test_a_bucket_that_cannot_be_written_is_one_line_before_anything_is_fetched(bucket: str) -> None:
+    done = runs.syscorpus("run", "--recipe", runs.SMALL, "--run", f"{bucket}-that-is-not-there/run")
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert "cannot be written" in line
