@@ -30,16 +30,9 @@ def run_all(recipe_path: str, url: str, workers: int | None) -> int:
     """Every stage of a run that is not committed, and the report."""
     from pipelines.report import write_report
 
-    run = _open_run(load_recipe(recipe_path), url)
     with Pool(workers) as pool:
-        try:
-            commits, made = _make_stages(run, STAGES, pool)
-        except crawl.FarmUnavailable as error:
-            if run.recipe.fallback is None:
-                raise
-            print(f"{error}; using {run.recipe.fallback} instead", file=sys.stderr)
-            run = _open_run(load_recipe(Path(recipe_path).parent / run.recipe.fallback), url)
-            commits, made = _make_stages(run, STAGES, pool)
+        run = _open_run(recipe_path, url, pool)
+        commits, made = _make_stages(run, STAGES, pool)
     print(render(funnel(commits)))
     report = storage.join(url, "report.html")
     if made or not storage.exists(report):
@@ -53,8 +46,8 @@ def run_all(recipe_path: str, url: str, workers: int | None) -> int:
 
 def run_one(stage: str, recipe_path: str, url: str, workers: int | None) -> int:
     """One stage of a run; those before it must be committed, and still be what the recipe says."""
-    run = _open_run(load_recipe(recipe_path), url)
     with Pool(workers) as pool:
+        run = _open_run(recipe_path, url, pool)
         for before in STAGES[: STAGES.index(stage)]:
             if before in _needed(run, stage) and is_current(Work(run, _STAGES[before], pool)) is None:
                 raise StageError(f"{stage}: {before} is not committed for this recipe; run `syscorpus {before}` first")
@@ -67,6 +60,10 @@ def run_alone(stage: str, inputs: Sequence[str], output: str, recipe_path: str |
     """A stage as a tool, on plain files: a run of its own, of which `output` holds the last stage."""
     loaded = load_recipe(recipe_path) if recipe_path else None
     recipe, source, base = _recipe_alone(stage, inputs, loaded)
+    if stage == "crawl" and not recipe.crawl.contact:
+        raise StageError(
+            "crawl: give --recipe with a recipe that sets crawl.contact; a site is asked only by a known face"
+        )
     run = Run(
         url=storage.join(output, "_work"),
         recipe=recipe,
@@ -117,17 +114,27 @@ def _needed(run: Run, stage: str) -> set[str]:
     return needed
 
 
-def _open_run(loaded: LoadedRecipe, url: str) -> Run:
-    """A run of a recipe, checked before anything is fetched; what it is made of is kept in `run.json`."""
-    run = Run(url, loaded.recipe, loaded.sources, loaded.path.parent)
+def _open_run(recipe_path: str, url: str, pool: Pool) -> Run:
+    """The run of a recipe, checked before anything is fetched; what it is made of is kept in `run.json`.
+
+    Where the packages of its farm cannot be had, and no crawl of them is committed, its fallback takes its place.
+    """
+    loaded = load_recipe(recipe_path)
     storage.check_writable(url)
+    run = Run(url, loaded.recipe, loaded.sources, loaded.path.parent)
+    if is_current(Work(run, crawl.STAGE, pool)) is None:
+        try:
+            crawl.bring_documents(run)
+        except crawl.FarmUnavailable as error:
+            if loaded.recipe.fallback is None:
+                raise
+            fallback = load_recipe(loaded.beside(loaded.recipe.fallback))
+            print(f"{error}; using {loaded.recipe.fallback} instead", file=sys.stderr)
+            run = Run(url, fallback.recipe, fallback.sources, fallback.path.parent)
     if storage.is_remote(run.directory("export")):
         storage.check_writable(run.directory("export"))
     _check_settings(run)
-    told = {
-        "recipe": loaded.recipe.model_dump(),
-        "sources": [source.model_dump() for source in loaded.sources],
-    }
+    told = {"recipe": run.recipe.model_dump(), "sources": [source.model_dump() for source in run.sources]}
     storage.write_bytes(storage.join(url, "run.json"), json.dumps(told, indent=1, sort_keys=True).encode())
     return run
 

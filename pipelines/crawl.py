@@ -98,6 +98,12 @@ def _working_directory(target: str) -> Path:
     return storage.scratch("crawl") / hashlib.sha256(target.encode()).hexdigest()[:16]
 
 
+def bring_documents(run: Run) -> dict[str, Path]:
+    """The document root of each host of the run's farm; missing packages are downloaded. Raises FarmUnavailable."""
+    farmed = [source for source in run.sources if source.farm]
+    return prepare(farmed, storage.scratch("farm"), lambda line: print(line, file=sys.stderr)) if farmed else {}
+
+
 @contextmanager
 def _farm(run: Run) -> Iterator[dict[str, str]]:
     """Serves the sources that lie in a farm, on loopback; yields where each of their hosts is."""
@@ -105,7 +111,7 @@ def _farm(run: Run) -> Iterator[dict[str, str]]:
     if not farmed:
         yield {}
         return
-    roots = prepare(farmed, storage.scratch("farm"), lambda line: print(line, file=sys.stderr))
+    roots = bring_documents(run)
     xhtml = [host for source in farmed if source.farm and source.farm.xhtml for host in source.hosts]
     log = _working_directory(run.directory("crawl")) / FARM_LOG
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Iterator, Mapping
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawlers.content import BodyError
@@ -20,6 +23,7 @@ from pipelines import storage
 
 _PAGE_TYPES = {".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml"}
 _TEXT_TYPES = {".md": "text/markdown", ".txt": "text/plain"}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -61,9 +65,9 @@ def read_raw(url: str, name: str, max_body_bytes: int) -> Iterator[Raw | Broken]
     if ending == ".warc":
         yield from _from_warc(url, name, max_body_bytes)
     elif ending == ".parquet":
-        yield from _from_rows(_parquet_rows(url), name)
+        yield from _from_rows(_whole(_parquet_rows(url)), name)
     elif ending in (".jsonl", ".ndjson"):
-        yield from _from_rows(_json_rows(url), name)
+        yield from _from_rows(_whole(_json_rows(url)), name)
     elif ending in _PAGE_TYPES or ending in _TEXT_TYPES:
         yield _from_page(url, name, (_PAGE_TYPES | _TEXT_TYPES)[ending])
     else:
@@ -103,9 +107,12 @@ def _from_record(record: Record, name: str, max_body_bytes: int) -> Raw | Broken
     )
 
 
-def _from_page(url: str, name: str, content_type: str) -> Raw:
+def _from_page(url: str, name: str, content_type: str) -> Raw | Broken:
     content = storage.read_bytes(url)
-    body = gzip.decompress(content) if name.endswith(".gz") else content
+    try:
+        body = gzip.decompress(content) if name.endswith(".gz") else content
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        return Broken("", name, 0, "damaged_record", str(error))
     return Raw(doc_id("file:" + name), "", name, 0, storage.sha256(url), _NEVER, content_type=content_type, body=body)
 
 
@@ -122,25 +129,71 @@ def _from_rows(rows: Iterator[tuple[int, dict[str, Any] | str]], name: str) -> I
             yield _from_row(row, name, index)
 
 
-def _from_row(row: dict[str, Any], name: str, index: int) -> Raw:
+def _from_row(row: dict[str, Any], name: str, index: int) -> Raw | Broken:
+    wrong = [column for column, fits in _COLUMNS.items() if row.get(column) is not None and not fits(row[column])]
+    if wrong:
+        return Broken("", name, index, "malformed_row", f"column {wrong[0]}: not a value of that column")
     text = row.pop("text").encode("utf-8", "replace")
-    address = canonical_url(row["url"]) if isinstance(row.get("url"), str) else None
+    address = canonical_url(row["url"]) if row.get("url") else None
     given = row.get("doc_id") or row.get("id")
     identity = given if _is_doc_id(given) else doc_id(address or f"{given or ''}\0{text.decode()}")
     return Raw(str(identity), address or "", name, index, "", _NEVER, body=text, columns=row)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(_is_text(each) for each in value)
+
+
+# What a row may bring along, and how its values look. Category and source become names of directories.
+_COLUMNS: dict[str, Callable[[Any], bool]] = {
+    "url": _is_text,
+    "source": lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)),
+    "category": lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)),
+    "licence": _is_text,
+    "licence_evidence": _is_text,
+    "language": _is_text,
+    "title": _is_text,
+    "kind": _is_text,
+    "opt_out": _are_texts,
+    "parents": _are_texts,
+}
 
 
 def _is_doc_id(value: object) -> bool:
     return isinstance(value, str) and len(value) == 32 and set(value) <= set("0123456789abcdef")
 
 
+def _whole(rows: Iterator[tuple[int, dict[str, Any] | str]]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """The rows up to where a file is damaged, and then one that says so."""
+    index = -1
+    try:
+        for index, row in rows:
+            yield index, row
+    except (pa.ArrowInvalid, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        yield index + 1, f"the file is damaged from here on: {error}"
+
+
 def _parquet_rows(url: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
     with storage.open_input(url) as stream:
         index = 0
         for batch in pq.ParquetFile(stream).iter_batches(batch_size=256):
-            for row in batch.to_pylist():
+            for row in _rows_of(batch):
                 yield index, row
                 index += 1
+
+
+def _rows_of(batch: pa.RecordBatch) -> list[dict[str, Any] | str]:
+    """Rows of a batch; the error in the place of one whose strings are no UTF-8."""
+    try:
+        return list(batch.to_pylist())
+    except UnicodeDecodeError as error:
+        if batch.num_rows == 1:
+            return [str(error)]
+    return [row for index in range(batch.num_rows) for row in _rows_of(batch.slice(index, 1))]
 
 
 def _json_rows(url: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
