@@ -16,7 +16,7 @@ from filters.spans import find_spans
 from filters.stream import COUNTS, read_stream
 from manifests.models import ClassifySettings
 from pipelines.engine import Job, Result, Stage, Work, parts_before
-from pipelines.parts import Counts, Part, read_table, write_part
+from pipelines.parts import Part, read_table, write_part
 from pipelines.rows import count_fates, isolate, side_tables
 from pipelines.run import Run
 from pipelines.schema import DOCUMENT, SCORES, joined
@@ -29,18 +29,7 @@ def _settings(run: Run) -> Mapping[str, Any]:
 
 
 def _make(work: Work) -> Result:
-    jobs = [
-        work.job(
-            classify_part,
-            "",
-            each.name.split("/")[-1],
-            [work.settings, each.content],
-            {"input": each.url, "name": each.name, "settings": work.run.recipe.classify.model_dump()},
-        )
-        for each in work.inputs
-    ]
-    parts = work.make(jobs)
-    return Result(parts, Counts.total([part.counts for part in parts]))
+    return work.make_each(classify_part, {"settings": work.run.recipe.classify.model_dump()})
 
 
 def classify_part(job: Job) -> Part:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -79,7 +80,9 @@ def _make(work: Work) -> Result:
         crawled: list[Crawled] = []
         try:
             for _, group in work.pool.map(crawl_group, specs):
-                crawled += group
+                crawled += group.crawled
+                work.cpu_seconds += group.cpu_seconds
+                work.peak_memory = max(work.peak_memory, group.peak_memory)
         except JobFailed as error:
             raise StageError(f"crawl: {error}") from error
     crawled.sort(key=lambda each: each.part.name)
@@ -174,7 +177,16 @@ class Crawled:
     files: Sequence[Mapping[str, Any]]
 
 
-def crawl_group(spec: Mapping[str, Any]) -> list[Crawled]:
+@dataclass(frozen=True)
+class Group:
+    """What one crawler process came to, and what it cost."""
+
+    crawled: Sequence[Crawled]
+    cpu_seconds: float
+    peak_memory: int
+
+
+def crawl_group(spec: Mapping[str, Any]) -> Group:
     """Runs one crawler process to its end, and publishes what it fetched.
 
     It is a process of its own because its event loop starts only once.
@@ -193,11 +205,15 @@ def crawl_group(spec: Mapping[str, Any]) -> list[Crawled]:
     )
     path = directory / f"_job-{key_of([source.id for source in sources])[:12]}.json"
     path.write_text(job.to_json(), encoding="utf-8")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run([sys.executable, "-m", "crawlers.worker", str(path)], stderr=subprocess.PIPE, text=True)
     if ended.returncode:
         lines = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
         raise StageError(f"the crawler of {', '.join(source.id for source in sources)} stopped: {lines[-1]}")
-    return [Crawled(_index(spec, directory, source.id), _publish(spec, directory, source.id)) for source in sources]
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    crawled = [Crawled(_index(spec, directory, source.id), _publish(spec, directory, source.id)) for source in sources]
+    cpu_seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return Group(crawled, cpu_seconds, used.ru_maxrss * 1024)
 
 
 def _claim(directory: Path, source: Source) -> None:

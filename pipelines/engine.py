@@ -180,6 +180,21 @@ class Work:
         directory = storage.join(self.directory, step) if step else self.directory
         return Job(function, directory, name, key_of(self.stage.name, self.stage.version, step, ingredients), spec)
 
+    def make_each(self, function: Callable[[Job], Part], spec: Mapping[str, Any]) -> Result:
+        """A stage that makes one part of each part that it reads, under the same name."""
+        jobs = [
+            self.job(
+                function,
+                "",
+                each.name.split("/")[-1],
+                [self.settings, each.content],
+                {"input": each.url, "name": each.name, **spec},
+            )
+            for each in self.inputs
+        ]
+        parts = self.make(jobs)
+        return Result(parts, Counts.total([part.counts for part in parts]))
+
     def make(self, jobs: Sequence[Job], label: str = "") -> list[Part]:
         """Runs jobs that are not done, and returns their parts in the order of the jobs. Raises StageError."""
         progress = Progress(label or self.stage.name, len(jobs), "part")

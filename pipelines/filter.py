@@ -11,7 +11,7 @@ from filters.spans import apply_edits
 from filters.verdict import judge
 from manifests.models import FilterSettings
 from pipelines.engine import Job, Result, Stage, Work, parts_before
-from pipelines.parts import Counts, Part, read_table, write_part
+from pipelines.parts import Part, read_table, write_part
 from pipelines.rows import count_fates, drop_row, isolate, side_tables
 from pipelines.run import Run
 from pipelines.schema import EDITS, joined
@@ -24,18 +24,7 @@ def _settings(run: Run) -> Mapping[str, Any]:
 
 
 def _make(work: Work) -> Result:
-    jobs = [
-        work.job(
-            filter_part,
-            "",
-            each.name.split("/")[-1],
-            [work.settings, each.content],
-            {"input": each.url, "name": each.name, "settings": work.settings},
-        )
-        for each in work.inputs
-    ]
-    parts = work.make(jobs)
-    return Result(parts, Counts.total([part.counts for part in parts]))
+    return work.make_each(filter_part, {"settings": work.settings})
 
 
 def filter_part(job: Job) -> Part:

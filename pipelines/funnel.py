@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pipelines.engine import Commit
 
+HEADER = ("stage", "unit", "in", "out", "dropped", "quarantined", "tokens in", "tokens out", "tokens dropped")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -23,6 +25,12 @@ class Step:
     tokens_dropped: int | None
     seconds: float
     note: str
+
+    @property
+    def numbers(self) -> tuple[int | None, ...]:
+        """In, out, dropped and quarantined; tokens in, out and dropped."""
+        lost = (sum(self.dropped.values()), sum(self.quarantined.values()))
+        return (self.seen, self.rows, *lost, self.tokens_in, self.tokens_out, self.tokens_dropped)
 
 
 def funnel(commits: Sequence[Commit]) -> list[Step]:
@@ -70,19 +78,8 @@ def _tokens(commits: Mapping[str, Commit]) -> dict[str, tuple[int | None, int | 
 
 def render(steps: Sequence[Step]) -> str:
     """The funnel as a table of text, with the reasons under each stage."""
-    header = (
-        "stage",
-        "unit",
-        "in",
-        "out",
-        "dropped",
-        "quarantined",
-        "tokens in",
-        "tokens out",
-        "tokens dropped",
-    )
-    rows = [header, *(_cells(step) for step in steps)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    rows = [HEADER, *(_cells(step) for step in steps)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     lines = []
     for row, step in zip(rows, [None, *steps], strict=True):
         cells = [
@@ -96,16 +93,7 @@ def render(steps: Sequence[Step]) -> str:
 
 
 def _cells(step: Step) -> tuple[str, ...]:
-    numbers = (
-        step.seen,
-        step.rows,
-        sum(step.dropped.values()),
-        sum(step.quarantined.values()),
-        step.tokens_in,
-        step.tokens_out,
-        step.tokens_dropped,
-    )
-    return (step.stage, step.unit, *("-" if number is None else f"{number:,}" for number in numbers))
+    return (step.stage, step.unit, *("-" if number is None else f"{number:,}" for number in step.numbers))
 
 
 def _reasons(step: Step) -> list[str]:

@@ -17,7 +17,7 @@ from filters.spans import apply_edits, find_spans
 from manifests.models import Recipe, Source
 from pipelines import storage
 from pipelines.engine import Commit, StageError, read_commit
-from pipelines.funnel import Step, funnel
+from pipelines.funnel import HEADER, Step, funnel
 from pipelines.parts import read_table
 from pipelines.run import STAGES, Run
 
@@ -86,30 +86,10 @@ def _page(run: Run, commits: Sequence[Commit]) -> str:
 def _funnel_table(steps: Sequence[Step]) -> str:
     rows = []
     for step in steps:
-        numbers = (step.seen, step.rows, sum(step.dropped.values()), sum(step.quarantined.values()))
-        tokens = (step.tokens_in, step.tokens_out, step.tokens_dropped)
         note = f"<br><small>{_text(step.note)}</small>" if step.note else ""
-        rows.append(
-            [
-                f"{_text(step.stage)}{note}",
-                _text(step.unit),
-                *map(_number, (*numbers, *tokens)),
-                f"{step.seconds:.1f}",
-            ]
-        )
-    head = [
-        "stage",
-        "unit",
-        "in",
-        "out",
-        "dropped",
-        "quarantined",
-        "tokens in",
-        "tokens out",
-        "tokens dropped",
-        "seconds",
-    ]
-    return _table(head, rows, numeric=range(2, 10)) + (
+        numbers = map(_number, step.numbers)
+        rows.append([f"{_text(step.stage)}{note}", _text(step.unit), *numbers, f"{step.seconds:.1f}"])
+    return _table([*HEADER, "seconds"], rows, numeric=range(2, 10)) + (
         "<p class=soft>Each input of a stage has one fate: it went on, was dropped with a reason, or is in quarantine. "
         "Tokens are counted with the run's tokenizer, an end token for each document included.</p>"
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -40,6 +42,36 @@ def pool() -> Iterator[Pool]:
     os.environ.pop("RAY_ADDRESS", None)
     with Pool(2) as workers:
         yield workers
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def head() -> Iterator[dict[str, str]]:
+    """A head of two cores, on ports and in a directory of its own; its addresses for jobs and for drivers."""
+    ports = {"gcs": free_port(), "dashboard": free_port()}
+    scratch = Path("/tmp", f"syscorpus-head-{os.getpid()}")  # Ray's sockets need a short path
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2", f"--port={ports['gcs']}", f"--temp-dir={scratch}",
+         "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1", f"--dashboard-port={ports['dashboard']}",
+         "--include-dashboard=true", "--object-store-memory=100000000", "--disable-usage-stats"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        env={**os.environ, "RAY_ADDRESS": "", "RAY_AUTH_MODE": "disabled"},
+    )  # fmt: skip
+    assert process.stdout
+    try:
+        for line in process.stdout:
+            if "--block" in line:  # its last words before it waits
+                break
+        yield {"jobs": f"http://127.0.0.1:{ports['dashboard']}", "driver": f"127.0.0.1:{ports['gcs']}"}
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -117,3 +149,9 @@ def serve() -> Iterator[Callable[..., TeacherServer]]:
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def on_head(head: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of the test use the head that runs already, instead of starting a Ray of their own."""
+    monkeypatch.setenv("RAY_ADDRESS", head["driver"])

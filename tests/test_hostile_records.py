@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from crawlers.warc import WarcWriter
 from pipelines.engine import read_commit
 from tests import runs
+
+pytestmark = pytest.mark.usefixtures("on_head")
 
 _AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _NOISE = random.Random(5)

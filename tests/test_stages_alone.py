@@ -17,6 +17,8 @@ import pytest
 from pipelines.engine import read_commit
 from tests import runs
 
+pytestmark = pytest.mark.usefixtures("on_head")
+
 _WORDS = [
     "kernel",
     "scheduler",

@@ -26,6 +26,7 @@ from pipelines.schema import DOCUMENT, DROPPED, QUARANTINED, RECORDS, SCHEMA_VER
 from pipelines.shuffle import bucket_of, read_bucket, write_buckets
 
 _FLUSH_BYTES = 32 << 20
+_XML_TYPES = ("application/xml", "text/xml")
 _PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "text/markdown")
 
 # A record on its way to its bucket: what it was, and the one of the three that it became.
@@ -212,6 +213,9 @@ def _refusal(raw: Raw, settings: ExtractSettings) -> tuple[str, str] | None:
     if raw.columns is not None:
         return None
     mime = (raw.content_type or "text/html").partition(";")[0].strip().lower()
+    if mime in _XML_TYPES:
+        # A sitemap or a feed, unless it says that it is a page.
+        return None if b"<html" in raw.body[:4096].lower() else ("not_a_document", mime)
     if mime not in _PAGE_TYPES:
         return ("unsupported_type", mime)
     if mime == "text/plain" and raw.url.endswith("/robots.txt"):
