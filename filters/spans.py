@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 Span = tuple[int, int, str]
 
-# Quantifiers are possessive where backtracking could only cost time: a page may be made to cost it.
-_FENCED = re.compile(rb"^[ >]*+(`{3,}+|~{3,}+)[^\n]*+\n.*?(?:^[ >]*+\1[`~]*+[ \r]*+$|\Z)", re.MULTILINE | re.DOTALL)
+# A run of marks is taken whole or not at all: otherwise a page could make the search slow.
+_FENCED = re.compile(rb"^[ >]*(`{3,}(?!`)|~{3,}(?!~))[^\n]*\n.*?(?:^[ >]*\1[`~]*[ \r]*$|\Z)", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(rb"`[^`\n]*`")
 _EMAIL = re.compile(rb"(?<![\w.+/-])([A-Za-z0-9][\w.+-]{0,63})@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})(?![\w-])")
+_KEY_BEGIN = re.compile(rb"-----BEGIN ([A-Z ]{0,40}PRIVATE KEY)-----")
+_KEY_BODY = re.compile(rb"[A-Za-z0-9+/=\s:,-]*")
+_SHORTEST_KEY = 40
 _SECRETS = (
-    re.compile(rb"-----BEGIN ([A-Z ]{0,40}PRIVATE KEY)-----(?:[A-Za-z0-9+/=\s:,]|-(?!----)){40,}+-----END \1-----"),
     re.compile(rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
     re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{36,251}\b"),
     re.compile(rb"\bxox[abprs]-[0-9]{8,14}-[A-Za-z0-9-]{10,100}\b"),
@@ -38,7 +40,8 @@ _ROLES = frozenset(
 
 def find_spans(text: bytes) -> list[Span]:
     """The spans of a UTF-8 Markdown text, in order."""
-    spans = [
+    spans = _find_private_keys(text)
+    spans += [
         (match.start(), match.end(), "secret")
         for pattern in _SECRETS
         for match in pattern.finditer(text)
@@ -47,6 +50,21 @@ def find_spans(text: bytes) -> list[Span]:
     if b"@" in text:
         spans += _find_emails(text)
     return _without_overlaps(spans)
+
+
+def _find_private_keys(text: bytes) -> list[Span]:
+    """PEM private keys (RFC 7468), with their headers, from BEGIN to the END of the same label."""
+    spans = []
+    for begin in _KEY_BEGIN.finditer(text):
+        end = b"-----END " + begin.group(1) + b"-----"
+        at = text.find(b"-----", begin.end())
+        if (
+            at - begin.end() >= _SHORTEST_KEY
+            and text.startswith(end, at)
+            and _KEY_BODY.fullmatch(text, begin.end(), at)
+        ):
+            spans.append((begin.start(), at + len(end), "secret"))
+    return spans
 
 
 def _is_placeholder(secret: bytes) -> bool:

@@ -9,9 +9,11 @@ from pipelines.extract.guards import VOID
 HEAD_CHARS = 2000
 
 _XMLNS = re.compile(r"<html\b[^>]*\sxmlns\s*=\s*[\"']http://www\.w3\.org/1999/xhtml", re.IGNORECASE)
-# XML allows no `<` in an attribute value, so that each match ends before the next tag.
+# XML allows no `<` in an attribute value, so that each match ends before the next tag. A group in a look-ahead, and
+# then itself, is never tried again with less: a page cannot make the search slow. (Possessive quantifiers would say
+# so more plainly; those of Python 3.11.2 lose matches.)
 _SELF_CLOSING = re.compile(
-    r"""<([A-Za-z][\w:.-]*+)((?:[^<>"'/]|"[^"<]*+"|'[^'<]*+'|/(?!>))*+)/>""",
+    r"""<([A-Za-z][\w:.-]*)(?![\w:.-])(?=((?:[^<>"'/]+|"[^"<]*"|'[^'<]*'|/(?!>))*))\2/>""",
 )
 
 
