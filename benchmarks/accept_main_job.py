@@ -129,7 +129,7 @@ def say_kills(run: Path) -> None:
     while kills < KILLS:
         # A run that comes to its end before it was killed often enough is followed by another.
         round_ += 1
-        seen = runs.kill_and_resume(DEMO, WORK / f"killed-{round_}", KILLS - kills, seed=28 + round_, longest_s=12.0)
+        seen = runs.kill_and_resume(DEMO, WORK / f"killed-{round_}", KILLS - kills, seed=28 + round_, longest_s=7.0)
         kills += seen.kills
         stages = ", ".join(f"{stage} {number}" for stage, number in seen.stages.items())
         say(f"kills with SIGKILL in run {round_}", f"{seen.kills} (in {stages})", f"{KILLS} in all", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -82,8 +83,9 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
 
         print(f"report: {write_report(options.run)}")
         return 0
-    from pipelines import commands
+    from pipelines import commands, pool
 
+    signal.signal(signal.SIGINT, pool.on_interrupt)
     if options.command == "run":
         return commands.run_all(options.recipe, options.run, options.workers)
     if bool(options.input) != bool(options.output):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,16 @@ from typing import Any, TypeVar
 
 J = TypeVar("J")
 R = TypeVar("R")
+
+
+_LOOK_S = 1.0
+_interrupted = threading.Event()
+
+
+def on_interrupt(*_: object) -> None:
+    """Handles SIGINT: raises KeyboardInterrupt at once, and again at the next job, should a library swallow it."""
+    _interrupted.set()
+    raise KeyboardInterrupt
 
 
 class JobFailed(Exception):
@@ -73,11 +84,13 @@ class Pool:
         waiting = iter(enumerate(jobs))
         in_flight: dict[Any, int] = {}
         while True:
+            if _interrupted.is_set():
+                raise KeyboardInterrupt
             while len(in_flight) < 2 * self.workers and (entry := next(waiting, None)):
                 in_flight[remote.remote(function, entry[1])] = entry[0]
             if not in_flight:
                 return
-            for done in ray.wait(list(in_flight), num_returns=1)[0]:
+            for done in ray.wait(list(in_flight), num_returns=1, timeout=_LOOK_S)[0]:
                 index = in_flight.pop(done)
                 try:
                     outcome = ray.get(done)
