@@ -137,7 +137,7 @@ def test_columns_of_a_row_are_checked_before_they_become_names(tmp_path: Path) -
         {"text": _text(1), "category": "../../etc"},
         {"text": 7},
         {"text": _text(2), "opt_out": "x"},
-        {"text": _text(3)},
+        {"text": _text(3), "title": "1.2.\u00a0Pages"},
         [1],
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + "{not json\n")

@@ -141,7 +141,7 @@ def _from_row(row: dict[str, Any], name: str, index: int) -> Raw | Broken:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value.isprintable()
+    return isinstance(value, str)
 
 
 def _are_texts(value: object) -> bool:
