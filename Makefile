@@ -1,5 +1,6 @@
 # make run   sets up, brings real documents, and makes every stage of the demo (RECIPE=..., RUN=... for another)
 # make test  sets up, and runs the checks and the tests
+# make bench-extract   measures extraction against its peers (ARGS="--only code,truth --tools ours" for a part)
 # make crawl extract dedup ...   stages by name; each brings those that it needs
 
 PYTHON ?= python3
@@ -10,8 +11,10 @@ BIN := .venv/bin
 # A submitted run starts in a directory of the cluster's: a local path must not depend on where one stands.
 RUN_URL = $(if $(findstring ://,$(RUN)),$(RUN),$(abspath $(RUN)))
 CLUSTER_PYTHON ?= python3
+LOCK = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --quiet
 
-.PHONY: help setup run report test check lock submit clean accept-main-job $(STAGES)
+.PHONY: help setup run report test check lock submit clean accept-main-job accept-extract bench-extract $(STAGES)
 .DEFAULT_GOAL := help
 
 help:
@@ -57,6 +60,18 @@ check: setup
 test: check
 	$(BIN)/pytest -m "not slow"
 
+# The peers are installed for their benchmark only.
+.venv/.bench: .venv/.ready benchmarks/requirements.lock
+	@echo "setting up the peers"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r benchmarks/requirements.lock
+	@touch $@
+
+bench-extract: .venv/.bench
+	@$(BIN)/python -m benchmarks.extract $(ARGS)
+
+accept-extract: .venv/.bench
+	@$(BIN)/python -m benchmarks.extract --check $(ARGS)
+
 accept-main-job: setup
 	$(BIN)/python -m benchmarks.accept_main_job
 
@@ -67,8 +82,8 @@ submit: setup
 
 # Only whoever changes pyproject.toml needs this; it writes no address of a registry.
 lock: setup
-	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+	$(LOCK) --extra dev --output-file requirements.lock
+	$(LOCK) --extra dev --extra bench --constraint requirements.lock --output-file benchmarks/requirements.lock
 
 clean:
 	rm -rf .venv build runs

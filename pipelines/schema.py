@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from filters.stream import COUNTS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("kind", pa.string())])
 
@@ -27,6 +27,14 @@ DOCUMENT = pa.schema(
         ("licence_evidence", pa.string()),
         ("opt_out", pa.list_(pa.string())),
         ("title", pa.string()),
+        # What the page says of itself, and where each of these was found; how its content was found, and whose it is.
+        ("date", pa.string()),
+        ("authors", pa.list_(pa.string())),
+        ("canonical", pa.string()),
+        ("licence_stated", pa.string()),
+        ("found", pa.map_(pa.string(), pa.string())),
+        ("method", pa.string()),
+        ("generator", pa.string()),
         ("language", pa.string()),
         ("parents", pa.list_(pa.string())),
         ("kind", pa.string()),

@@ -129,19 +129,28 @@ def test_code_of_lines_ended_by_breaks() -> None:
 
 
 def test_blocks_in_blocks_and_empty_blocks() -> None:
-    assert fences(main("<pre>a<xmp><b></xmp>c<pre>d</pre></pre><pre> \n</pre>")) == [("a<b>cd", "")]
+    assert fences(main("<pre>a<xmp><b></xmp>c<pre>d</pre></pre><pre> \n</pre>")) == [("a\n<b>\nc\nd", "")]
 
 
-def test_blocks_of_a_table_stand_behind_it_in_order() -> None:
-    body = "<table><tr><th>n<th>code<tr><td>1<td>x<pre>one</pre><tr><td>2<td>y<pre>two</pre></table><p>end"
+def test_a_table_with_code_in_its_cells_is_written_row_by_row() -> None:
+    body = "<table><tr><th>n<th>code<tr><td>1<td>x<pre>one</pre><tr><td>2<td>y<pre>two\n</pre></table><p>end"
     text = extract(main(body))
     assert [content for content, _ in read_fences(text)] == ["one", "two"]
-    assert text.index("| 2 | y |") < text.index("one") < text.index("two") < text.index("end")
+    assert text == "- n\n\n  code\n\n- 1\n\n  x\n\n  ```\n  one\n  ```\n\n- 2\n\n  y\n\n  ```\n  two\n  ```\n\nend\n"
 
 
 def test_a_table_of_nothing_but_code_leaves_no_table() -> None:
-    body = "<table><tr><td><pre>a</pre></td><td><pre>b</pre></td></tr></table>"
+    body = "<table><tr><td><pre>a</pre></td></tr><tr><td><pre>b</pre></td></tr></table>"
     assert extract(main(body)) == "```\na\n```\n\n```\nb\n```\n"
+
+
+def test_lines_that_are_elements() -> None:
+    lines = '<div class="line">int&#160;x;</div><div class="line"></div><div class="line">&#160;&#160;y</div>'
+    assert fences(main(f"<p>x</p><pre><code>{lines}</code></pre>")) == [("int\xa0x;\n\n\xa0\xa0y", "")]
+    shiki = '<span class="line">a</span><span class="line">  b</span>'
+    assert fences(main(f'<p>x</p><pre class="shiki"><code>{shiki}</code></pre>')) == [("a\n  b", "")]
+    with_ends = '<span class="line">a</span>\n<span class="line">  b</span>\n'
+    assert fences(main(f'<p>x</p><pre class="shiki"><code>{with_ends}</code></pre>')) == [("a\n  b", "")]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +173,11 @@ def test_a_table_of_nothing_but_code_leaves_no_table() -> None:
         ('<pre class="language-`x">{}</pre>', ""),
         ('<pre data-lang="a b&#10;```">{}</pre>', ""),
         ('<pre class="screen">{}</pre>', ""),
+        ('<pre lang="bash">{}</pre>', "bash"),
+        ('<pre lang="en">{}</pre>', ""),
+        ('<pre><code class="bash">{}</code></pre>', "bash"),
+        ('<pre class="shiki nord" style="x"><code>{}</code></pre>', ""),
+        ('<figure class="highlight sh"><table><tr><td class="code"><pre>{}</pre></td></tr></table></figure>', "sh"),
     ],
 )
 def test_language(markup: str, language: str) -> None:

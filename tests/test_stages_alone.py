@@ -160,7 +160,6 @@ def test_an_output_that_holds_other_files_is_left_alone(plain: Path, tmp_path: P
     ("arguments", "said"),
     [
         (["extract", "--input", "/nowhere/*.warc.gz", "--output", "OUT"], "no file matches"),
-        (["extract", "--input", __file__, "--output", "OUT"], "no reader for .py"),
         (["extract", "--input", __file__, "--output", "ftp://x/y"], "unknown scheme"),
         (["dedup", "--recipe", str(runs.SMALL), "--run", "OUT"], "crawl is not committed"),
         (["report", "--run", "OUT"], "is not a run"),

@@ -1,166 +1,253 @@
-"""Where the generators of documentation put their content, and what they put around it.
-
-A table, tried from top to bottom. Selectors are CSS; `main` is tried in its order.
-"""
+"""Which generator made a page, where its content is, and what its elements are, by `manifests/generators/`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+import numpy as np
+
+from filters.compiled import compiled, inner
+from manifests.load import load_generators
+from manifests.models import CommonRules, Generator, PageRules, ThreadRules
+from pipelines.extract import roles
+from pipelines.extract.collect import Pad, line_text, new_pad
+from pipelines.extract.roles import (
+    ADMONITION,
+    ADMONITION_TITLE,
+    DROP,
+    FOOTNOTE,
+    FOOTNOTE_LABEL,
+    KEEP,
+    KIND,
+    LIST,
+    NUMBERED,
+    PERMALINK,
+    PLACED,
+    QUOTE,
+    TABLE,
+    TERMS,
+)
+from pipelines.extract.selectors import Sheet, compile_sheet, match
+from pipelines.extract.tree import INNER, LAST, START, STOP, TEXT, Bytes, Ints, Longs, Page, Tree
+
+ROLES = {
+    "never": roles.DROP,
+    "drop": roles.DROP,
+    "gutter": roles.DROP,
+    "footnote_back": roles.DROP | roles.FOOTNOTE_BACK,
+    "keep": roles.KEEP,
+    "code": roles.CODE,
+    "code_line": roles.LINE,
+    "inline_code": roles.INLINE_CODE,
+    "layout": roles.PLACED,
+    "admonition": roles.ADMONITION,
+    "admonition_title": roles.ADMONITION_TITLE,
+    "quote": roles.QUOTE,
+    "math": roles.FORMULA,
+    "permalink": roles.PERMALINK,
+    "footnote_mark": roles.FOOTNOTE_MARK,
+    "footnote_text": roles.FOOTNOTE,
+    "footnote_label": roles.FOOTNOTE_LABEL,
+    "classifier": roles.CLASSIFIER,
+}
+BODY_ROLES = ROLES | {"body_drop": roles.DROP, "body_keep": roles.KEEP}
+WHOLE_ROLES = {name: role for name, role in ROLES.items() if name != "drop"}
+
+# In place of the number of a generator: a page of none, and a text of which nothing is chrome.
+UNKNOWN_PAGE, WHOLE_TEXT = -1, -2
+
+MAX_LABEL_NODES = 16  # of the label of a footnote, the way back among them
+MAX_PERMALINK_BYTES = 1 << 12
+MAX_TITLE_NODES = 64  # from the beginning of an admonition to its title
+
+# What `metadata` reads.
+SAYS = 1
+SAID_BY = (
+    "html",
+    "title",
+    "meta",
+    "link[rel~=canonical]",
+    "link[rel~=license]",
+    "base",
+    "time",
+    'script[type="application/ld+json"]',
+    "a[rel~=license]",
+    "a[rel~=author]",
+    "[itemprop~=datePublished]",
+    "[itemprop~=dateModified]",
+    "[itemprop~=author]",
+    "[itemprop~=license]",
+    "footer a[href*=creativecommons.org]",
+)
 
 
 @dataclass(frozen=True)
-class Generator:
-    """One generator: how its pages are known, which element holds the content, what in it is chrome.
+class Found:
+    """What a page is: the name of its generator ("" if none is known), and its content.
 
-    A page is the generator's if its `meta name=generator` begins with `meta` (lower case), or if an
-    element matches `marker`. `heading` is the title of the page where it is no heading element.
+    number: of the generator, -1 if none is known; main: the node of the content; bits: the roles of each node;
+    title: the node of the title, -1 if none is marked; is_thread: whether its posts are marked.
     """
 
-    name: str
-    main: tuple[str, ...]
-    meta: str = ""
-    marker: str = ""
-    drop: str = ""
-    heading: str = ""
+    generator: str
+    number: int
+    main: int
+    bits: Longs
+    title: int = -1
+    is_thread: bool = False
 
 
-GENERATORS = (
-    Generator(
-        "sphinx",
-        marker="div.documentwrapper, div.rst-content, article.bd-article, article#furo-main-content",
-        main=(
-            "div.body",
-            "div.rst-content [itemprop=articleBody]",
-            "div.rst-content [role=main]",
-            "article.bd-article",
-            "article#furo-main-content",
-            "div.rst-content",
-        ),
-        drop="a.viewcode-link, a.viewcode-back, div.related, div.sphinxsidebar, div.prev-next-area, "
-        "div.rst-footer-buttons, div.rst-breadcrumbs-buttons, div.sphinx-tabs [role=tablist]",
-    ),
-    Generator(
-        "doxygen",
-        meta="doxygen",
-        main=("body",),
-        drop="#top, #titlearea, #main-nav, #nav-path, #side-nav, #navrow1, #navrow2, #navrow3, div.tabs, "
-        "div.navpath, div.navtab, div.header div.summary, #MSearchSelectWindow, #MSearchResultsWindow, "
-        "#doc-content > .ttc, div.ttc, div.dynheader, div.dyncontent, address.footer, div.footer, "
-        "hr.footer, ul.footer, span.permalink, div.levels, span.icona, span.arrow, "
-        'tr[class^="separator"]',
-        heading="div.headertitle div.title",
-    ),
-    Generator(
-        "docbook xsl",
-        meta="docbook xsl",
-        main=("body",),
-        drop="div.navheader, div.navfooter, div.toc, div.list-of-figures, div.list-of-tables, "
-        "div.list-of-examples, div.note td img, div.tip td img, div.important td img, div.warning td img, "
-        "div.caution td img",
-    ),
-    Generator(
-        "publican",
-        marker='link[href*="Common_Content"], ul.docnav',
-        main=("body",),
-        drop="ul.docnav, #title, #breadcrumbs, #navigation, div.toc",
-    ),
-    Generator("antora", marker="article.doc", main=("article.doc",), drop="aside.toc, nav.pagination"),
-    Generator("asciidoctor, asciidoc", meta="asciidoc", main=("body",), drop="#toc, div.toc, #footer, #footer-text"),
-    Generator(
-        "texinfo",
-        marker='meta[content^="texi2any"], meta[content^="makeinfo"], table.menu[border="0"]',
-        main=("body",),
-        drop="div.header, div.nav-panel, div.node > table, table.menu, div.contents, div.shortcontents, "
-        "div.Contents_element, div.SContents_element, .copiable-link, .copiable-anchor, .tooltip, hr",
-    ),
-    Generator(
-        "mandoc",
-        marker="table.head + div.manual-text, main.manual-text, div.mandoc",
-        main=("main.manual-text", "div.manual-text", "div.mandoc"),
-        drop="table.head, table.foot, div.head, div.foot",
-    ),
-    Generator("groff", meta="groff", main=("body",)),
-    Generator(
-        "apache manual",
-        marker="#page-content #preamble, #page-header + div.up",
-        main=("#page-content", "body"),
-        drop="#quickview, #page-header, #path, #footer, #comments_section, div.toplang, div.bottomlang, "
-        "div.up, div.top",
-    ),
-    Generator(
-        "docutils",
-        meta="docutils",
-        main=("main", "div.document", "body"),
-        drop="div.contents.topic, div.header, div.footer",
-    ),
-    Generator(
-        "rustdoc",
-        meta="rustdoc",
-        main=("#main-content", "main"),
-        drop="nav.sidebar, rustdoc-toolbar, rustdoc-search, #copy-path, span.out-of-band, a.src, a.srclink, "
-        "div.setting-line, #search, a.scrape-help, summary.hideme",
-    ),
-    Generator(
-        "mediawiki",
-        meta="mediawiki",
-        marker="div.mw-parser-output, #mw-content-text",
-        main=("#mw-content-text", "div.mw-parser-output"),
-        drop=".mw-editsection, #toc, .toc, .navbox, .catlinks, .printfooter, .mw-jump-link, .noprint, "
-        ".metadata, .mw-indicators",
-    ),
-    Generator("javadoc", meta="javadoc", main=("main", "div.contentContainer", "body"), drop="div.sub-nav"),
-    Generator(
-        "mkdocs",
-        marker="article.md-content__inner",
-        main=("article.md-content__inner",),
-        drop=".md-content__button, .md-source-file, .md-feedback, .md-tags",
-    ),
-    Generator(
-        "docusaurus",
-        marker="div.theme-doc-markdown",
-        main=("div.theme-doc-markdown",),
-        drop=".theme-edit-this-page",
-    ),
-    Generator("mdbook", marker="#content main, #mdbook-content main", main=("#content main", "#mdbook-content main")),
-    Generator("docsy", marker="div.td-content", main=("div.td-content",), drop="div.feedback--title, .td-page-meta"),
-    Generator(
-        "discourse",
-        meta="discourse",
-        main=("#main-outlet",),
-        drop="#related-topics, #suggested-topics, div.more-topics__container, .crawler-linkback-list, .category-title",
-    ),
-    Generator("rendered markdown", marker="article.markdown-body", main=("article.markdown-body",)),
-)
-
-# Marked by the page itself; taken if there is exactly one and it holds enough of the page's text.
-MARKED = ("article", "main", "[role=main]")
-MIN_SHARE_OF_MARKED = 0.4
+@cache
+def _known() -> tuple[CommonRules, tuple[Generator, ...], Sheet, Ints]:
+    """The rules, the sheet that recognises generators, and for each of its selectors the generator (-1: metadata)."""
+    common, generators = load_generators()
+    marks = [(selector, number) for number, each in enumerate(generators) for selector in each.known_by]
+    sheet = compile_sheet([(selector, 0) for selector, _ in marks] + [(selector, SAYS) for selector in SAID_BY])
+    return common, tuple(generators), sheet, np.array([number for _, number in marks], np.int32)
 
 
-def find_main(tree: LexborHTMLParser, meta: str) -> tuple[LexborNode, str, str] | None:
-    """The element with the content, and the selectors of its chrome and its title; None if unknown.
+@cache
+def _sheet(number: int) -> Sheet:
+    """The sheet of a generator: first its `main`, then its `title`, then what each element is."""
+    common, generators, _, _ = _known()
+    of_roles: Iterable[tuple[PageRules, dict[str, int]]]
+    of_roles = ((common, BODY_ROLES if number == UNKNOWN_PAGE else WHOLE_ROLES),)
+    rules: list[tuple[str, int]] = []
+    if number >= 0:
+        entry = generators[number]
+        of_roles = ((common, ROLES), (entry, ROLES))
+        rules = [(selector, 0) for selector in (*entry.main, *entry.title)]
+    rules += [
+        (selector, role)
+        for source, names in of_roles
+        for name, role in names.items()
+        for selector in getattr(source, name, ())
+    ]
+    return compile_sheet(rules)
 
-    meta: the page's `meta name=generator`, lower case, or empty.
-    """
-    for generator in GENERATORS:
-        known = generator.meta and meta.startswith(generator.meta)
-        if not known and not (generator.marker and tree.css_first(generator.marker)):
-            continue
-        for selector in generator.main:
-            node = tree.css_first(selector)
-            if node is not None and node.text().strip():
-                return node, generator.drop, generator.heading
-    return _marked(tree)
+
+def recognise(tree: Tree) -> tuple[list[int], list[int]]:
+    """The generators of which a mark is on the page, in the order to try them, and the nodes that metadata reads."""
+    _, _, sheet, owners = _known()
+    bits, found = match(tree, sheet)
+    marks = owners[found[: len(owners)] >= 0]
+    return sorted(set(marks.tolist())), np.flatnonzero(bits).tolist()
 
 
-def _marked(tree: LexborHTMLParser) -> tuple[LexborNode, str, str] | None:
-    """The only `article`, or `main`, unless most of the page's text is outside it."""
-    for selector in MARKED:
-        nodes = {node.mem_id: node for node in tree.css(selector)}
-        if len(nodes) == 1:
-            node = next(iter(nodes.values()))
-            if tree.body is not None and len(node.text()) >= MIN_SHARE_OF_MARKED * len(tree.body.text()):
-                return node, "", ""
+def find_content(tree: Tree, number: int) -> Found | None:
+    """The content of a page of a generator, None if it is not there; all of it for UNKNOWN_PAGE and WHOLE_TEXT."""
+    generators = _known()[1]
+    sheet = _sheet(number)
+    bits, found = match(tree, sheet)
+    _settle(Page(tree.html, tree.nodes, tree.tag, bits), _permalink_texts(), new_pad(len(tree.html)))
+    if number < 0:
+        return Found("", number, 0, bits)
+    entry = generators[number]
+    for main in found[: len(entry.main)]:
+        size = text_size(tree, bits, int(main)) if main >= 0 else 0
+        if size and size >= entry.min_share * text_size(tree, bits, 0):
+            titles = found[len(entry.main) : len(entry.main) + len(entry.title)]
+            title = int(next((node for node in titles if node >= 0 and text_size(tree, bits, int(node))), -1))
+            if title >= 0:
+                bits[title] |= roles.TITLE
+            return Found(entry.name, number, int(main), bits, title, entry.thread is not None)
     return None
+
+
+def thread_rules(number: int) -> ThreadRules:
+    """The rules of a generator for threads; it must have some."""
+    rules = _known()[1][number].thread
+    assert rules is not None
+    return rules
+
+
+@cache
+def _permalink_texts() -> Bytes:
+    """The texts of permalinks, each behind its length: one byte."""
+    texts = [text.encode() for text in _known()[0].permalink_text]
+    return np.frombuffer(b"".join(bytes([len(text)]) + text for text in texts), np.uint8)
+
+
+@compiled
+def _settle(page: Page, texts: Bytes, pad: Pad) -> None:
+    """Makes roles final: what is kept is not dropped, permalinks are, and the items of a layout are parts of it."""
+    title = -1
+    footnote_end = 0
+    for i in range(len(page.tag)):
+        if page.bits[i] & KEEP:
+            page.bits[i] &= ~DROP
+        if page.bits[i] & FOOTNOTE:
+            if i < footnote_end:
+                page.bits[i] &= ~FOOTNOTE  # an item of a list in a footnote
+            else:
+                footnote_end = page.nodes[LAST, i]
+        if page.bits[i] & FOOTNOTE_LABEL:
+            for j in range(i + 1, min(page.nodes[LAST, i], i + MAX_LABEL_NODES)):
+                page.bits[j] &= ~DROP
+        if page.bits[i] & ADMONITION:
+            title = i + 1
+            while title < min(page.nodes[LAST, i], i + MAX_TITLE_NODES) and not page.bits[title] & ADMONITION_TITLE:
+                title += 1
+        if i != title:
+            page.bits[i] &= ~ADMONITION_TITLE
+        if page.bits[i] & PERMALINK and _says_no_more(page, i, texts, pad):
+            page.bits[i] |= DROP
+        _settle_layout(page, i)
+
+
+@inner
+def _says_no_more(page: Page, node: int, texts: Bytes, pad: Pad) -> bool:
+    """Whether the text of a permalink is one of those that only mark it."""
+    if page.bits[node] & DROP or page.nodes[STOP, node] - page.nodes[START, node] > MAX_PERMALINK_BYTES:
+        return False
+    return _is_one_of(pad.text, line_text(page, node, pad), texts)
+
+
+@inner
+def _settle_layout(page: Page, node: int) -> None:
+    """A table that lays out a quote is opened in it; the parts of what only places things are blocks."""
+    kind = KIND[page.tag[node]]
+    if kind == TABLE and page.bits[node] & (ADMONITION | QUOTE) and node + 1 < page.nodes[LAST, node]:
+        page.bits[node + 1] |= page.bits[node] & (ADMONITION | QUOTE)
+        page.bits[node] = (page.bits[node] & ~(ADMONITION | QUOTE)) | PLACED
+    if page.bits[node] & PLACED and (kind == LIST or kind == NUMBERED or kind == TERMS):
+        child = node + 1
+        while child < page.nodes[LAST, node]:
+            page.bits[child] |= PLACED
+            child = page.nodes[LAST, child]
+
+
+@inner
+def _is_one_of(text: Bytes, size: int, texts: Bytes) -> bool:
+    at = 0
+    while at < len(texts):
+        length = np.int64(texts[at])
+        k = 0
+        while k < length and k < size and texts[at + 1 + k] == text[k]:
+            k += 1
+        if k == length and length == size:
+            return True
+        at += 1 + length
+    return False
+
+
+def text_size(tree: Tree, bits: Longs, node: int) -> int:
+    """The bytes of text below a node, dropped or not itself, that are no spaces and not dropped."""
+    return int(_text_size(Page(tree.html, tree.nodes, tree.tag, bits), node))
+
+
+@compiled
+def _text_size(page: Page, node: int) -> int:
+    size = 0
+    i = node + 1
+    while i < page.nodes[LAST, node]:
+        if page.tag[i] == TEXT:
+            for k in range(page.nodes[START, i], page.nodes[INNER, i]):
+                size += page.html[k] > 32
+        elif page.bits[i] & DROP or KIND[page.tag[i]] == roles.NEVER:
+            i = page.nodes[LAST, i]
+            continue
+        i += 1
+    return size

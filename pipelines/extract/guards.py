@@ -85,6 +85,9 @@ def check_structure(text: str, limits: ExtractSettings) -> None:
 
     Raises `Unreadable` with `too_many_tags` or `too_deep`.
     """
+    opened = text.count("<")
+    if opened <= limits.max_tags and opened - text.count("</") <= limits.max_depth:
+        return
     lower = text.lower()
     if lower.count("<") > limits.max_tags:
         tags = sum(1 for _ in _TAG.finditer(lower))

@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
+import html as entities
 import logging
 import re
 import unicodedata
 
-import html_to_markdown as h2m
+import numpy as np
 import trafilatura
-from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from manifests.models import ExtractSettings
-from pipelines.extract import code, shape
+from pipelines.extract.content import find_main_content
 from pipelines.extract.decode import decode
-from pipelines.extract.generators import find_main
+from pipelines.extract.formula import read_formula
+from pipelines.extract.generators import UNKNOWN_PAGE, WHOLE_TEXT, Found, find_content, recognise, text_size
 from pipelines.extract.guards import check_body, check_structure
+from pipelines.extract.language import language_of
+from pipelines.extract.metadata import Element, Metadata, read_metadata
 from pipelines.extract.page import NoText, Page, Unreadable
+from pipelines.extract.render import AS_CODE, AS_FORMULA, AS_FORMULA_BLOCK, Places, find_places, render
+from pipelines.extract.roles import FORMULA
+from pipelines.extract.thread import thread_text
+from pipelines.extract.tree import INNER, LAST, NAMES, START, STOP, Longs, Tree, read_tree
 from pipelines.extract.xhtml import expand, is_xhtml
 
-MIN_GENERIC_SHARE = 0.25
+MIN_JUDGED = 500  # bytes of text: of less, all is taken
+MIN_SURE = 0.35  # the F1 to be expected, below which trafilatura is asked
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it gives up on is converted whole
 
-OPTIONS = h2m.ConversionOptions(
-    extract_metadata=False,
-    autolinks=False,
-    compact_tables=True,
-    strip_tags=["a"],
-    highlight_style="none",
-    hidden_content="all",
-    preprocessing=h2m.PreprocessingOptions(enabled=False),
-)
-
-# Line ends and controls, with the spaces after them: without code, they are no more than a space.
-_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f][\x00-\x20\x7f-\x9f]*")
-_BLANK_LINES = re.compile(r"\n{3,}")
-_BLANK_QUOTES = re.compile(r"^([ >]*>)\n(?:\1\n)+", re.MULTILINE)
-# Not behind a table or a placeholder.
-_DEFINITION = re.compile(r"(?<!\|)(?<!\dx)\n\n( *): ")
-_QUOTE_IN_TEXT = re.compile(r"^((?!>).+)\n(?=> )", re.MULTILINE)
-_DEFINITION_TAGS = re.compile(r"<(/?)d[ldt](?=[\s>])")
-# What would begin a block of HTML that only its own end mark closes: it would swallow the fences after it.
-_RAW_HTML = re.compile(
-    r"^((?:[ ]*(?:>|[-*+][ ]|\d{1,9}[.)][ ]))*[ ]*)<(?=(?:script|pre|style|textarea)\b|!--|\?|![A-Z\[])",
-    re.IGNORECASE | re.MULTILINE,
-)
+_ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
+_FENCE = re.compile(r"[ >]*(?:(?:[-*+]|\d{1,9}[.)]) [ >]*)*(`{3,})([^`]*)$")
+_TICKS = re.compile(r"(`+)")
+_TAGS = re.compile(r"<[^>]*>")
 
 
 def extract_html(body: bytes, content_type: str | None, url: str, limits: ExtractSettings) -> Page:
@@ -58,100 +48,155 @@ def extract_html(body: bytes, content_type: str | None, url: str, limits: Extrac
     if is_xhtml(text, content_type):
         text = expand(text)
     check_structure(text, limits)
+    tree = _parse(text)
+    numbers, said = recognise(tree)
+    metadata = read_metadata([_element(tree, node) for node in said], url)
+    found = next((found for number in numbers if (found := find_content(tree, number))), None)
+    markdown, method = (_content(tree, found), "selector") if found else ("", "")
+    if not markdown:
+        markdown, method = _generic(tree, text, url)
+    if not markdown:
+        raise NoText
+    return _page(metadata, markdown, method, found.generator if found else "")
+
+
+def to_markdown(html: str) -> str:
+    """All of an HTML text as Markdown: for readers whose format is converted by way of HTML."""
+    tree = _parse(html)
+    found = find_content(tree, WHOLE_TEXT)
+    text = _prose_nfc(_markdown(tree, found.bits, 0)) if found else ""
+    return text and text + "\n"
+
+
+def _parse(text: str) -> Tree:
     try:
-        return _extract(LexborHTMLParser(text), code.placeholder(text), url)
-    except (SelectolaxError, h2m.ConversionError) as error:
+        return read_tree(LexborHTMLParser(text).html or "")
+    except SelectolaxError as error:
         raise Unreadable("parser_error", f"{type(error).__name__}: {error}") from error
 
 
-def _extract(tree: LexborHTMLParser, word: str, url: str) -> Page:
-    title, opt_out, generator = _head(tree)
-    body = tree.body
-    if body is None:
-        raise NoText
-    shape.drop(body, shape.NEVER_TEXT)
-    shape.open_noscript(body)
-    found = find_main(tree, generator)
-    main, chrome, heading = found or (body, shape.BODY_CHROME, "")
-    shape.drop(main, f"{shape.CHROME}, {code.GUTTERS}" + (f", {chrome}" if chrome else ""))
-    shape.drop_permalinks(main)
-    if heading:
-        shape.make_heading(tree, main, heading)
-    shape.open_layout_tables(tree, main)
-    shape.write_out(main)
-    if not title and (first := main.css_first("h1")) is not None:
-        title = _one_line(first.text())
-    blocks = code.lift(tree, main, word)
-    shape.drop_empty_tables(main)
-    markdown, method = _convert(main, blocks, word, url, known=found is not None)
-    text = code.restore(_tidy(markdown), blocks, word).lstrip("\n").rstrip()
-    if not text:
-        raise NoText
-    return Page(title, text + "\n", opt_out, method)
+def _element(tree: Tree, node: int) -> Element:
+    start, inner, stop = (int(tree.nodes[row, node]) for row in (START, INNER, STOP))
+    name = NAMES[tree.tag[node] - 1] if 0 < tree.tag[node] <= len(NAMES) else ""
+    tag = tree.html[start:inner].tobytes().decode()
+    attributes = {key.lower(): entities.unescape(value) for key, value in _ATTRIBUTE.findall(tag)}
+    if name in ("meta", "link", "base", "html"):
+        return Element(name, attributes)
+    inside = tree.html[inner : min(stop, inner + 100_000)].tobytes().decode("utf-8", "ignore")
+    if name == "script":
+        return Element(name, attributes, inside.removesuffix("</script>"))
+    return Element(name, attributes, entities.unescape(_TAGS.sub("", inside[:4000])))
 
 
-def _head(tree: LexborHTMLParser) -> tuple[str, tuple[str, ...], str]:
-    """Title, opt-out tokens and generator (lower case) of a page."""
-    element = tree.css_first("head title")
-    title = _one_line(element.text()) if element is not None else ""
-    tokens: set[str] = set()
-    generator = ""
-    for meta in tree.css("meta"):
-        name = (meta.attributes.get("name") or "").strip().lower()
-        content = (meta.attributes.get("content") or "").strip().lower()
-        if name == "robots":
-            tokens.update(token.strip() for token in content.split(",") if token.strip())
-        elif name == "tdm-reservation" and content == "1":
-            tokens.add(name)
-        elif name == "generator" and not generator:
-            generator = content
-    return title, tuple(sorted(tokens)), generator
+def _content(tree: Tree, found: Found) -> str:
+    if found.is_thread and (thread := thread_text(tree, found, lambda node: _markdown(tree, found.bits, node))):
+        return thread
+    text = _markdown(tree, found.bits, found.main)
+    if found.title >= 0 and not found.main <= found.title < tree.nodes[LAST, found.main]:
+        text = "\n\n".join(part for part in (_markdown(tree, found.bits, found.title), text) if part)
+    return text
 
 
-def _convert(main: LexborNode, blocks: list[code.Block], word: str, url: str, *, known: bool) -> tuple[str, str]:
-    """Markdown with placeholders, and the method: all of a known `main`, else what trafilatura keeps."""
-    html = _BREAKS.sub(" ", main.html or "")
-    if known:
-        return _markdown(html), "selector"
-    generic = _generic(html, url)
-    words = len(main.text(separator=" ").split())
-    if len(generic.split()) >= MIN_GENERIC_SHARE * words and code.is_whole(generic, blocks, word):
-        return generic, "generic"
-    return _markdown(html), "whole"
+def _generic(tree: Tree, html: str, url: str) -> tuple[str, str]:
+    """The Markdown of a page that no generator entry knows, and the method that found its content.
+
+    Where our model is not sure, trafilatura is asked; it is believed if it kept every block of code that the body has.
+    """
+    found = find_content(tree, UNKNOWN_PAGE)
+    assert found is not None
+    if text_size(tree, found.bits, 0) < MIN_JUDGED:
+        return _markdown(tree, found.bits, 0), "whole"
+    sure = find_main_content(tree, found.bits)
+    markdown = _markdown(tree, found.bits, 0)
+    if sure < MIN_SURE and (judged := _judged(html, url, len(find_places(tree, found.bits, 0)))):
+        return judged, "judged"
+    return markdown, "generic"
 
 
-def _markdown(html: str) -> str:
-    result = h2m.convert(html, OPTIONS)
-    for warning in result.warnings:
-        if warning.kind == h2m.WarningKind.DEPTH_LIMIT_EXCEEDED:
-            raise Unreadable("too_deep", warning.message)
-    return result.content or ""
-
-
-def _generic(html: str, url: str) -> str:
-    """What trafilatura takes for the content, as Markdown; empty if it fails."""
-    # Definitions would become bullets: as plain blocks they stay. Not fast, it takes quadratic time.
-    html = _DEFINITION_TAGS.sub(r"<\1div", html)
+def _judged(html: str, url: str, blocks: int) -> str:
+    """What trafilatura takes for the content, as Markdown; empty if it fails, or loses blocks of code."""
     try:
-        found = trafilatura.extract(
-            f"<html>{html}</html>",
-            url=url,
-            output_format="html",
-            favor_recall=True,
-            fast=True,
-            include_tables=True,
-        )
-    except Exception:  # noqa: BLE001 - whatever it trips over, the whole body is still there
+        kept = trafilatura.extract(html, url=url or None, output_format="html", include_tables=True, fast=True)
+    except Exception:  # noqa: BLE001 - whatever it trips over, our own answer is still there
         return ""
-    return _markdown(found) if found else ""
+    if not kept:
+        return ""
+    tree = _parse(kept)
+    whole = find_content(tree, WHOLE_TEXT)
+    if whole is None or len(find_places(tree, whole.bits, 0)) < blocks:
+        return ""
+    return _markdown(tree, whole.bits, 0)
 
 
-def _tidy(markdown: str) -> str:
-    """Prose in NFC, terms right above definitions, and no line that swallows fences."""
-    text = _RAW_HTML.sub(r"\1\\<", unicodedata.normalize("NFC", markdown))
-    text = _BLANK_QUOTES.sub(r"\1\n", _BLANK_LINES.sub("\n\n", text))
-    return _QUOTE_IN_TEXT.sub(r"\1\n\n", _DEFINITION.sub(r"\n\1: ", text))
+def _markdown(tree: Tree, bits: Longs, root: int) -> str:
+    """The Markdown of a node and all below it."""
+    text = render(tree, bits, root, _places(tree, bits, root)).decode("utf-8", "replace")
+    return text.removesuffix("\n\n---").strip("\n")
 
 
-def _one_line(text: str) -> str:
-    return unicodedata.normalize("NFC", " ".join(_BREAKS.sub(" ", text).split()))
+def _places(tree: Tree, bits: Longs, root: int) -> Places:
+    """What stands for the blocks of code (their languages) and for the formulas (their TeX) below a node."""
+    nodes = find_places(tree, bits, root)
+    kinds, texts = [], []
+    for node in nodes.tolist():
+        if bits[node] & FORMULA:
+            tex, is_block = read_formula(tree, node)
+            kinds.append(AS_FORMULA_BLOCK if is_block else AS_FORMULA)
+            texts.append(tex.encode())
+        else:
+            kinds.append(AS_CODE)
+            texts.append(language_of(tree, node).encode())
+    at = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum([len(text) for text in texts], out=at[1:])
+    blob = np.frombuffer(b"".join(texts) + b"\0", np.uint8)
+    return Places(nodes, np.array(kinds, np.int32), at, blob)
+
+
+def _page(metadata: Metadata, markdown: str, method: str, generator: str) -> Page:
+    title = metadata.title
+    if not title and markdown.startswith("# "):
+        title = markdown[2:].partition("\n")[0]
+    return Page(
+        title=title,
+        text=_prose_nfc(markdown) + "\n",
+        opt_out=metadata.opt_out,
+        method=method,
+        generator=generator,
+        date=metadata.date,
+        authors=metadata.authors,
+        canonical=metadata.canonical,
+        licence=metadata.licence,
+        found=metadata.found,
+    )
+
+
+def _prose_nfc(markdown: str) -> str:
+    """Prose in NFC, code as it is."""
+    if unicodedata.is_normalized("NFC", markdown):
+        return markdown
+    lines = markdown.split("\n")
+    fence = ""
+    for number, line in enumerate(lines):
+        ticks = _FENCE.match(line)
+        if fence:
+            fence = "" if ticks and ticks[1] == fence and not ticks[2] else fence
+        elif ticks:
+            fence = ticks[1]
+        else:
+            lines[number] = _line_nfc(line)
+    return "\n".join(lines)
+
+
+def _line_nfc(line: str) -> str:
+    """A line of prose in NFC, its spans of code as they are."""
+    pieces = _TICKS.split(line)
+    ends = {run: number for number, run in enumerate(pieces) if number % 2}
+    opened = ""
+    for number, piece in enumerate(pieces):
+        if number % 2 == 0 and not opened:
+            pieces[number] = unicodedata.normalize("NFC", piece)
+        elif number % 2 and not opened and ends[piece] > number:
+            opened = piece
+        elif piece == opened:
+            opened = ""
+    return "".join(pieces)

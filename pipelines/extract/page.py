@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -11,14 +12,24 @@ class Page:
 
     `text` has `\\n` line ends and ends with exactly one of them; its prose is NFC, its code blocks are as
     the page has them. `opt_out` holds the tokens of the page's own robots and TDM meta elements, lower
-    case, sorted, each once. `method` says what chose the content: `selector` (a known generator),
-    `generic` (trafilatura), `whole` (all of the body) or `plain` (no HTML at all).
+    case, sorted, each once. `method` says what made the text: of HTML, how its content was chosen
+    (`selector`, `generic`, `judged`, `whole`), else the format that was read (`plain`, `rst`, ...).
+
+    What else the page says of itself, empty where it says nothing: `date` (ISO 8601, the last change, else
+    the publication), `authors` in their order, `canonical` (an absolute URL), `licence` (SPDX where
+    known, else as stated). `found` tells for each of these where it stood, such as `json-ld`.
     """
 
     title: str
     text: str
     opt_out: tuple[str, ...]
     method: str
+    generator: str = ""
+    date: str = ""
+    authors: tuple[str, ...] = ()
+    canonical: str = ""
+    licence: str = ""
+    found: Mapping[str, str] = field(default_factory=dict)
 
 
 class Unreadable(Exception):

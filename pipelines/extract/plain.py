@@ -1,20 +1,29 @@
-"""Plain text and Markdown: decoded, and otherwise as they are."""
+"""Plain text: decoded, and otherwise as it is. Its lines, columns and drawings are its form."""
 
 from __future__ import annotations
+
+import re
 
 from manifests.models import ExtractSettings
 from pipelines.extract.decode import decode
 from pipelines.extract.guards import check_body
 from pipelines.extract.page import NoText, Page
 
+_LINE_END = re.compile(r"\r+\n|\r")
 
-def extract_plain(body: bytes, content_type: str | None, limits: ExtractSettings) -> Page:
-    """The page that a body of text/plain or text/markdown is; a pure function of its arguments.
+
+def extract_plain(body: bytes, content_type: str | None, limits: ExtractSettings, name: str = "") -> Page:
+    """The page that a body of text/plain is; a pure function of its arguments.
 
     Raises `Unreadable` (to quarantine) and `NoText` (to drop).
     """
+    return Page("", read_text(body, content_type, limits), (), "plain")
+
+
+def read_text(body: bytes, content_type: str | None, limits: ExtractSettings) -> str:
+    """The text of a body with Unix line ends and one at its end. Raises `Unreadable` and `NoText`."""
     check_body(body, limits)
-    text = decode(body, content_type).replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    text = _LINE_END.sub("\n", decode(body, content_type)).rstrip("\n")
     if not text.strip():
         raise NoText
-    return Page("", text + "\n", (), "plain")
+    return text + "\n"

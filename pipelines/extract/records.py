@@ -1,28 +1,42 @@
-"""Records of one input file, whatever its format: WARC, a page on disk, or rows of Parquet or JSON lines."""
+"""Records of one input file: a WARC, an archive, a dump, an mbox, rows of a table; any other file is one itself."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import hashlib
 import io
 import json
 import re
+import shutil
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crawlers.bulk import mbox, mediawiki, stackexchange
+from crawlers.bulk.archive import read_files
+from crawlers.bulk.left_out import LeftOut
 from crawlers.content import BodyError
 from crawlers.optout import header_signals
 from crawlers.urls import canonical_url, doc_id
 from crawlers.warc import Damage, Record, read_records
 from pipelines import storage
+from pipelines.extract.mail import pack_thread
+from pipelines.extract.readers import MAIL_TYPE, QUESTIONS_TYPE, WIKITEXT_TYPE
 
-_PAGE_TYPES = {".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml"}
-_TEXT_TYPES = {".md": "text/markdown", ".txt": "text/plain"}
+_ARCHIVE = re.compile(r"\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz)$", re.IGNORECASE)
+_POSTS = re.compile(r"(?:^|[/._-])posts\.xml$", re.IGNORECASE)
+_POSTS_NAME = re.compile(r"posts(?=\.xml(?:\.gz)?$)", re.IGNORECASE)
+_DUMP = re.compile(r"\.xml(?:\.bz2)?$", re.IGNORECASE)
+_DUMP_HEAD = b"<mediawiki"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 _NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -31,7 +45,8 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class Raw:
     """One record, ready to be extracted. `row` is its offset or row number in `file`.
 
-    `columns` are what a row of a table brought along beside its text; then `body` is the text itself.
+    `name` is what a reader may know of where it lay: its URL, or its path in a repository. `columns` are what a row
+    of a table brought along beside its text; then `body` is the text itself.
     """
 
     doc_id: str
@@ -44,6 +59,7 @@ class Raw:
     content_type: str | None = None
     opt_out: tuple[str, ...] = ()
     body: bytes = b""
+    name: str = ""
     columns: Mapping[str, Any] | None = field(default=None)
 
 
@@ -58,22 +74,30 @@ class Broken:
     detail: str
 
 
-def read_raw(url: str, name: str, max_body_bytes: int) -> Iterator[Raw | Broken]:
-    """The records of one file, in their order; its ending tells the format. Raises StorageError for another ending."""
+def read_raw(url: str, name: str, max_body_bytes: int, path: str = "") -> Iterator[Raw | Broken]:
+    """The records of one file, in their order; its name tells the format, and where it tells none it is one record.
+
+    path: the file's name without what is only ours, such as its path in a repository.
+    """
     plain = name.removesuffix(".gz")
     ending = plain[plain.rfind(".") :].lower() if "." in plain else ""
+    path = path or PurePosixPath(name).name
     if ending == ".warc":
         yield from _from_warc(url, name, max_body_bytes)
     elif ending == ".parquet":
         yield from _from_rows(_whole(_parquet_rows(url)), name)
     elif ending in (".jsonl", ".ndjson"):
         yield from _from_rows(_whole(_json_rows(url)), name)
-    elif ending in _PAGE_TYPES or ending in _TEXT_TYPES:
-        yield _from_page(url, name, (_PAGE_TYPES | _TEXT_TYPES)[ending])
+    elif _ARCHIVE.search(name):
+        yield from _from_archive(url, name, path, max_body_bytes)
+    elif _POSTS.search(plain):
+        yield from _from_posts(url, name, path)
+    elif ending == ".mbox":
+        yield from _from_mbox(url, name)
+    elif _DUMP.search(name) and _begins_with_dump(url):
+        yield from _from_wiki(url, name, path)
     else:
-        raise storage.StorageError(
-            f"{url}: no reader for {ending or 'a name without ending'}; known are .warc .parquet .jsonl .html .md .txt"
-        )
+        yield _from_file(url, name, path)
 
 
 def _from_warc(url: str, name: str, max_body_bytes: int) -> Iterator[Raw | Broken]:
@@ -104,16 +128,101 @@ def _from_record(record: Record, name: str, max_body_bytes: int) -> Raw | Broken
         content_type=record.content_type,
         opt_out=header_signals(record.headers),
         body=body,
+        name=address,
     )
 
 
-def _from_page(url: str, name: str, content_type: str) -> Raw | Broken:
+def _from_file(url: str, name: str, path: str) -> Raw | Broken:
     content = storage.read_bytes(url)
     try:
         body = gzip.decompress(content) if name.endswith(".gz") else content
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         return Broken("", name, 0, "damaged_record", str(error))
-    return Raw(doc_id("file:" + name), "", name, 0, storage.sha256(url), _NEVER, content_type=content_type, body=body)
+    path = path.removesuffix(".gz")
+    return Raw(doc_id("file:" + path), "", name, 0, storage.sha256(url), _NEVER, body=body, name=path)
+
+
+# ---------------------------------------------------------------- archives and dumps
+
+
+def _from_archive(url: str, name: str, path: str, max_body_bytes: int) -> Iterator[Raw | Broken]:
+    """The files of a repository; a file stands for itself whatever the archive is called."""
+    with storage.open_input(url) as stream:
+        for each in read_files(stream, max_body_bytes):
+            if isinstance(each, LeftOut):
+                yield Broken("", name, each.offset, each.reason, each.detail)
+                continue
+            digest = "sha256:" + hashlib.sha256(each.body).hexdigest()
+            identity = doc_id(f"file:{path}\0{each.path}")
+            yield Raw(identity, "", name, each.offset, digest, _NEVER, body=each.body, name=each.path)
+
+
+def _from_posts(url: str, name: str, path: str) -> Iterator[Raw | Broken]:
+    """The threads of a Stack Exchange dump; `Comments.xml` and `Users.xml` beside `Posts.xml` are read along."""
+    with ExitStack() as open_files:
+        work = Path(open_files.enter_context(tempfile.TemporaryDirectory()))
+        streams = []
+        for table in ("Posts", "Comments", "Users"):
+            beside = _POSTS_NAME.sub(table.lower() if url.endswith("posts.xml") else table, url)
+            exists = table == "Posts" or (beside != url and storage.exists(beside))
+            streams.append(open_files.enter_context(_opened(url if table == "Posts" else beside)) if exists else None)
+        posts, comments, users = streams
+        assert posts is not None
+        for number, each in enumerate(stackexchange.read_threads(posts, work, comments, users)):
+            if isinstance(each, LeftOut):
+                yield Broken("", name, each.offset, each.reason, each.detail)
+                continue
+            body = each.payload()
+            identity = doc_id(f"stackexchange:{path}\0{each.question.id}")
+            digest = "sha256:" + hashlib.sha256(body).hexdigest()
+            yield Raw(
+                identity, "", name, number, digest, _NEVER, content_type=QUESTIONS_TYPE, body=body, name=each.title
+            )
+
+
+def _from_mbox(url: str, name: str) -> Iterator[Raw | Broken]:
+    """The threads of a mailing list."""
+    with tempfile.TemporaryDirectory() as work, _opened(url) as stream:
+        for number, each in enumerate(mbox.read_threads([stream], Path(work))):
+            body = pack_thread(each.messages)
+            digest = "sha256:" + hashlib.sha256(body).hexdigest()
+            yield Raw(doc_id(f"mail:{each.id}"), "", name, number, digest, _NEVER, content_type=MAIL_TYPE, body=body)
+
+
+def _from_wiki(url: str, name: str, path: str) -> Iterator[Raw | Broken]:
+    """The pages of a MediaWiki dump."""
+    with storage.open_input(url) as stream:
+        for each in mediawiki.read_pages(stream):
+            if isinstance(each, LeftOut):
+                yield Broken("", name, each.offset, each.reason, each.detail)
+                continue
+            body = each.wikitext.encode("utf-8", "replace")
+            identity = doc_id(f"wiki:{path}\0{each.title}")
+            digest = "sha256:" + hashlib.sha256(body).hexdigest()
+            yield Raw(
+                identity, "", name, each.offset, digest, _NEVER, content_type=WIKITEXT_TYPE, body=body, name=each.title
+            )
+
+
+def _begins_with_dump(url: str) -> bool:
+    with storage.open_input(url) as stream:
+        head = stream.read(1 << 16)
+    if url.endswith(".bz2"):
+        try:
+            head = bz2.BZ2Decompressor().decompress(head, 4096)
+        except OSError:
+            return False
+    return _DUMP_HEAD in head[:4096]
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[BinaryIO]:
+    """A file as a seekable stream: a local copy where it lies elsewhere or is packed."""
+    with storage.open_input(url) as stream, tempfile.TemporaryFile() as local:
+        raw = io.BufferedReader(stream)
+        shutil.copyfileobj(gzip.GzipFile(fileobj=raw) if url.endswith(".gz") else raw, local)
+        local.seek(0)
+        yield local
 
 
 # ---------------------------------------------------------------- rows of text
@@ -133,11 +242,12 @@ def _from_row(row: dict[str, Any], name: str, index: int) -> Raw | Broken:
     wrong = [column for column, fits in _COLUMNS.items() if row.get(column) is not None and not fits(row[column])]
     if wrong:
         return Broken("", name, index, "malformed_row", f"column {wrong[0]}: not a value of that column")
-    text = row.pop("text").encode("utf-8", "replace")
+    text = row["text"].encode("utf-8", "replace")
+    columns = {column: row[column] for column in _COLUMNS if column in row}
     address = canonical_url(row["url"]) if row.get("url") else None
     given = row.get("doc_id") or row.get("id")
     identity = given if _is_doc_id(given) else doc_id(address or f"{given or ''}\0{text.decode()}")
-    return Raw(str(identity), address or "", name, index, "", _NEVER, body=text, columns=row)
+    return Raw(str(identity), address or "", name, index, "", _NEVER, body=text, columns=columns)
 
 
 def _is_text(value: object) -> bool:
@@ -157,6 +267,12 @@ _COLUMNS: dict[str, Callable[[Any], bool]] = {
     "licence_evidence": _is_text,
     "language": _is_text,
     "title": _is_text,
+    "date": _is_text,
+    "authors": _are_texts,
+    "canonical": _is_text,
+    "licence_stated": _is_text,
+    "method": _is_text,
+    "generator": _is_text,
     "kind": _is_text,
     "opt_out": _are_texts,
     "parents": _are_texts,

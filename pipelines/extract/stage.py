@@ -7,15 +7,18 @@ bucket becomes a part, in which the newest record of a document stands for it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
+from manifests.load import generators_digest
 from manifests.models import ExtractSettings, Source
 from pipelines import storage
 from pipelines.engine import Input, Job, Result, Stage, StageError, Work, plain_files, read_commit
+from pipelines.extract.readers import format_of
 from pipelines.extract.records import Broken, Raw, read_raw
 from pipelines.parts import Counts, Part, write_part
 from pipelines.poison import add_poison, read_poison, record_key
@@ -26,8 +29,9 @@ from pipelines.schema import DOCUMENT, DROPPED, QUARANTINED, RECORDS, SCHEMA_VER
 from pipelines.shuffle import bucket_of, read_bucket, write_buckets
 
 _FLUSH_BYTES = 32 << 20
+_BROUGHT = frozenset(DOCUMENT.names) - {"schema_version", "doc_id", "revision", "url", "text"}
 _XML_TYPES = ("application/xml", "text/xml")
-_PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "text/markdown")
+_GLOB = re.compile(r"[*?\[]")
 
 # A record on its way to its bucket: what it was, and the one of the three that it became.
 _MAPPED = pa.schema(
@@ -60,6 +64,7 @@ def _settings(run: Run) -> Mapping[str, Any]:
     return {
         **run.recipe.extract.model_dump(),
         "parts": run.recipe.parts,
+        "generators": generators_digest(),
         "sources": {source.id: _told_by(source) for source in run.sources},
         "poison": sorted(key for key, entry in poison.items() if entry["by"] == "operator"),
     }
@@ -83,8 +88,9 @@ def _make(work: Work) -> Result:
     for each in work.inputs:
         source = told.get(each.name.split("/")[0]) or next(iter(told.values()))
         name = PurePosixPath(each.name).name.split(".")[0] + "-" + each.content[:16]
-        spec = {"input": each.url, "name": each.name, "source": source, **common}
-        maps.append(work.job(extract_file, "_records", name, [decides, source, each.content, each.name], spec))
+        path = _path_in(each.url, work.run.plain_inputs)
+        spec = {"input": each.url, "name": each.name, "path": path, "source": source, **common}
+        maps.append(work.job(extract_file, "_records", name, [decides, source, each.content, each.name, path], spec))
     sent = work.make(maps, "extract 1/2")
     urls = [storage.join(work.directory, "_records", f"{part.name}.parquet") for part in sent]
     keys = sorted(job.key for job in maps)
@@ -104,6 +110,16 @@ def _make(work: Work) -> Result:
             f"they were changed since: crawl again into a new run"
         )
     return Result(parts, counts)
+
+
+def _path_in(url: str, patterns: Sequence[str]) -> str:
+    """What a plain file is called below the directory that its pattern names: the same wherever that directory is."""
+    for pattern in patterns:
+        fixed = _GLOB.split(pattern, maxsplit=1)[0]
+        base = fixed[: fixed.rfind("/") + 1]
+        if fixed != pattern and base and (at := url.find(base)) >= 0:
+            return url[at + len(base) :]
+    return PurePosixPath(url).name
 
 
 # ---------------------------------------------------------------- 1: a file's records
@@ -141,7 +157,7 @@ def _fates(job: Job) -> Iterator[dict[str, Any]]:
         max_cpu_s=settings.max_cpu_s,
         max_memory_bytes=settings.max_memory_bytes,
     ) as sandbox:
-        for raw in read_raw(job.spec["input"], job.spec["name"], settings.max_body_bytes):
+        for raw in read_raw(job.spec["input"], job.spec["name"], settings.max_body_bytes, job.spec["path"]):
             if isinstance(raw, Broken):
                 yield _quarantined_unread(raw, job.spec["source"]["source"])
                 continue
@@ -178,12 +194,12 @@ def _fate(
     if refusal:
         return {"dropped": drop_row(identity, "extract", [refusal], where)}
     if raw.columns is not None:
-        return _document(raw, source, raw.body.decode(), str(raw.columns.get("title") or ""), raw.columns)
+        return _document(raw, source, raw.body.decode(), {**raw.columns, "title": raw.columns.get("title") or ""})
     key = record_key(raw.url, raw.digest)
     if key in poison:
         entry = poison[key]
         return {"quarantined": quarantine_row(identity, "extract", entry["reason"], entry["detail"], where)}
-    header = {"url": raw.url, "content_type": raw.content_type, "limits": settings.model_dump()}
+    header = {"name": raw.name, "content_type": raw.content_type, "limits": settings.model_dump()}
     try:
         answer = sandbox.call(header, raw.body)
     except Killed as killed:
@@ -201,7 +217,18 @@ def _fate(
     objections = [signal for signal in signals if signal in settings.obey]
     if objections:
         return {"dropped": drop_row(identity, "extract", [("opt_out", signal) for signal in objections], where)}
-    return _document(raw, source, page["text"], page["title"], {"opt_out": signals})
+    return _document(raw, source, page["text"], _stated(page, source) | {"opt_out": signals})
+
+
+def _stated(page: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a page fills itself. Its own licence counts where its source's manifest names none."""
+    columns = {name: page[name] for name in ("title", "method", "generator", "date", "authors", "canonical")}
+    columns["found"] = sorted(page["found"].items())
+    if page["licence"]:
+        columns["licence_stated"] = page["licence"]
+        if not source["licence"]:
+            columns |= {"licence": page["licence"], "licence_evidence": page["found"].get("licence", "the page")}
+    return columns
 
 
 def _refusal(raw: Raw, settings: ExtractSettings) -> tuple[str, str] | None:
@@ -212,22 +239,19 @@ def _refusal(raw: Raw, settings: ExtractSettings) -> tuple[str, str] | None:
         return (f"http_{raw.status}", "")
     if raw.columns is not None:
         return None
-    mime = (raw.content_type or "text/html").partition(";")[0].strip().lower()
-    if mime in _XML_TYPES:
-        # A sitemap or a feed, unless it says that it is a page.
-        return None if b"<html" in raw.body[:4096].lower() else ("not_a_document", mime)
-    if mime not in _PAGE_TYPES:
-        return ("unsupported_type", mime)
-    if mime == "text/plain" and raw.url.endswith("/robots.txt"):
+    mime = (raw.content_type or "").partition(";")[0].strip().lower()
+    if format_of(raw.content_type, raw.name, raw.body) is None:
+        # A sitemap or a feed, or something that no reader knows.
+        return ("not_a_document", mime) if mime in _XML_TYPES else ("unsupported_type", mime or raw.name[-80:])
+    if raw.url.endswith("/robots.txt"):
         return ("not_a_document", "robots.txt")
     objections = [signal for signal in raw.opt_out if signal in settings.obey]
     return ("opt_out", objections[0]) if objections else None
 
 
-def _document(raw: Raw, source: Mapping[str, Any], text: str, title: str, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """A document of DOCUMENT's columns; what a row of a table brought along wins over what its source says."""
+def _document(raw: Raw, source: Mapping[str, Any], text: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of DOCUMENT's columns; what its record brought along wins over what its source says."""
     revision = hashlib.sha256(text.encode()).hexdigest()[:32]
-    brought = {name: columns[name] for name in (*source, "opt_out", "parents", "kind") if columns.get(name)}
     document = {
         "schema_version": SCHEMA_VERSION,
         "doc_id": raw.doc_id,
@@ -236,9 +260,11 @@ def _document(raw: Raw, source: Mapping[str, Any], text: str, title: str, column
         **source,
         "opt_out": [],
         "parents": [],
-        "title": title,
+        "title": "",
+        "authors": [],
+        "found": [],
         "text": text,
-        **brought,
+        **{name: value for name, value in columns.items() if value and name in _BROUGHT | set(source)},
     }
     return {"revision": revision, "document": document}
 
@@ -277,4 +303,4 @@ def _newest_first(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return (row["doc_id"], -fetched, row["digest"] or "", row["revision"] or "", row["file"], row["row"])
 
 
-STAGE = Stage("extract", 1, "record", _inputs, _settings, _make)
+STAGE = Stage("extract", 2, "record", _inputs, _settings, _make)

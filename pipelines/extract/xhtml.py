@@ -9,12 +9,9 @@ from pipelines.extract.guards import VOID
 HEAD_CHARS = 2000
 
 _XMLNS = re.compile(r"<html\b[^>]*\sxmlns\s*=\s*[\"']http://www\.w3\.org/1999/xhtml", re.IGNORECASE)
-# XML allows no `<` in an attribute value, so that each match ends before the next tag. A group in a look-ahead, and
-# then itself, is never tried again with less: a page cannot make the search slow. (Possessive quantifiers would say
-# so more plainly; those of Python 3.11.2 lose matches.)
-_SELF_CLOSING = re.compile(
-    r"""<([A-Za-z][\w:.-]*)(?![\w:.-])(?=((?:[^<>"'/]+|"[^"<]*"|'[^'<]*'|/(?!>))*))\2/>""",
-)
+# XML allows no `<` in the value of an attribute: the `<` before `/>` begins the tag, or the text is no XML.
+_START_TAG = re.compile(r"""<([A-Za-z][\w:.-]*)((?:\s[^<>"']*)?(?:"[^"<]*"[^<>"']*|'[^'<]*'[^<>"']*)*)""")
+_NAME = re.compile(r"<([A-Za-z][\w:.-]*)")
 
 
 def is_xhtml(text: str, content_type: str | None) -> bool:
@@ -27,12 +24,18 @@ def is_xhtml(text: str, content_type: str | None) -> bool:
 
 def expand(text: str) -> str:
     """`<a id="x"/>` as `<a id="x"></a>`, void elements as they are; CDATA sections as escaped text."""
-    return _SELF_CLOSING.sub(_open_and_close, _escape_cdata(text))
-
-
-def _open_and_close(match: re.Match[str]) -> str:
-    name, attributes = match.groups()
-    return match.group() if name.lower() in VOID else f"<{name}{attributes}></{name}>"
+    if "<![CDATA[" in text:
+        text = _escape_cdata(text)
+    pieces = text.split("/>")
+    for number in range(len(pieces) - 1):
+        piece = pieces[number]
+        begin = piece.rfind("<")
+        name = _NAME.match(piece, begin) if begin >= 0 else None
+        if name is None or name[1].lower() in VOID or _START_TAG.fullmatch(piece, begin) is None:
+            pieces[number] = piece + "/>"
+        else:
+            pieces[number] = f"{piece}></{name[1]}>"
+    return "".join(pieces)
 
 
 def _escape_cdata(text: str) -> str:

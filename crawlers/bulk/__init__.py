@@ -1,0 +1,1 @@
+"""Readers of dumps and archives: the outside world, in bulk, as records."""

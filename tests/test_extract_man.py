@@ -1,0 +1,355 @@
+"""Man pages: man(7), mdoc(7), tables, macros of pages, and sources made to break the reader."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from manifests.models import ExtractSettings
+from pipelines.extract.man import extract_man, iso_date
+from pipelines.extract.page import NoText, Page, Unreadable
+
+LIMITS = ExtractSettings()
+PARSER = MarkdownIt("commonmark").enable("table")
+
+
+def read(source: str, name: str = "tool.1") -> Page:
+    return extract_man(source.encode(), None, name, LIMITS)
+
+
+def fences(text: str) -> list[str]:
+    return [token.content for token in PARSER.parse(text) if token.type == "fence"]
+
+
+def man(body: str) -> str:
+    """The Markdown of a section of a man(7) page, without title and heading."""
+    return read(f'.TH TOOL 1 "2024-05-06" "tool 1.2"\n.SH DESCRIPTION\n{body}').text.split("## DESCRIPTION\n\n", 1)[1]
+
+
+def mdoc(body: str) -> str:
+    page = f".Dd May 6, 2024\n.Dt TOOL 8\n.Os\n.Sh NAME\n.Nm tool\n.Nd does work\n.Sh DESCRIPTION\n{body}"
+    return read(page).text.split("## DESCRIPTION\n\n", 1)[1]
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_title_and_metadata() -> None:
+    head = '.\\" SPDX-License-Identifier: GPL-2.0-or-later\n.TH QTOOL 1 "6 May 2024" "qtool 1.2" "User Commands"\n'
+    page = read(head + ".SH NAME\nqTool \\- does work\n")
+    assert page.title == "qTool(1)"
+    assert (page.date, page.licence, page.method) == ("2024-05-06", "GPL-2.0-or-later", "man")
+    assert page.found == {"date": "man", "licence": "spdx"}
+    assert page.text == "# qTool(1)\n\n## NAME\n\nqTool - does work\n"
+    assert "User Commands" not in page.text
+
+
+def test_title_takes_the_case_of_the_file() -> None:
+    assert read(".TH XCONF 5\n.SH FILES\nnone\n", "man5/XConf.5").title == "XConf(5)"
+    assert read(".TH XCONF 5\n.SH FILES\nnone\n", "other").title == "xconf(5)"
+
+
+def test_redirect_holds_no_text() -> None:
+    with pytest.raises(NoText):
+        read('.\\" generated\n.so man1/other.1\n')
+
+
+@pytest.mark.parametrize("source", ["Some words.\n", "int main(void) { return 0; }\n", ".PP\nwords\n"])
+def test_no_man_page(source: str) -> None:
+    with pytest.raises(Unreadable, match="not_text"):
+        read(source)
+
+
+def test_compressed_source_is_refused() -> None:
+    with pytest.raises(Unreadable, match="not_text"):
+        extract_man(gzip.compress(b".TH A 1\n"), None, "a.1.gz", LIMITS)
+
+
+def test_include_in_a_page_is_not_opened() -> None:
+    assert man("before\n.so /etc/hostname\nafter\n") == "before after\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("2024-05-06", "2024-05-06"),
+        ("6 May 2024", "2024-05-06"),
+        ("May 6, 2024", "2024-05-06"),
+        ("$Mdocdate: May 6 2024 $", "2024-05-06"),
+        ("May 2024", "2024-05"),
+        ("tool 1.2", ""),
+    ],
+)
+def test_dates(text: str, date: str) -> None:
+    assert iso_date(text) == date
+
+
+# ---------------------------------------------------------------- man(7)
+
+
+def test_literal_blocks_come_back_exactly() -> None:
+    code = 'if [ \\-f "$x" ]; then\n\techo \'a\\\\b\'  \\-\\-  \\fB`id`\\fR\n\n    printf "%s\\\\n" \\(aq\\(lqq\\(rq\\(aq\nfi\n'
+    expected = 'if [ -f "$x" ]; then\n\techo \'a\\b\'  --  `id`\n\n    printf "%s\\n" \'"q"\'\nfi\n'
+    for begin, end in ((".nf", ".fi"), (".EX", ".EE"), (".RS 4\n.nf", ".fi\n.RE"), (".in +4n\n.EX", ".EE\n.in")):
+        assert fences(man(f"Run:\n.PP\n{begin}\n{code}{end}\nafter\n")) == [expected]
+
+
+def test_indentation_inside_literal_lines() -> None:
+    assert fences(man(".nf\nstruct a {\n.in +4n\nint x;\n.in\n};\n.fi\n")) == ["struct a {\n    int x;\n};\n"]
+    assert fences(man(".nf\nwhile\n.RS\nbody\n.RE\ndone\n.fi\n")) == ["while\n    body\ndone\n"]
+
+
+def test_options_are_terms() -> None:
+    text = man(".TP\n\\fB\\-o\\fR, \\fB\\-\\-output\\fR=<\\fIfile\\fR>\nWrite to\n.IR file .\n.TP\n.B \\-v\nTalk.\n")
+    assert text == "`-o, --output=<file>`\n: Write to *file*.\n\n`-v`\n: Talk.\n"
+
+
+def test_terms_of_generators() -> None:
+    docbook = ".PP\n\\-a, \\-\\-all\n.RS 4\nAll of them\\&.\n.RE\n.PP\n<path>\\&...\n.RS 4\nWhere\\&.\n.RE\n"
+    assert man(docbook) == "`-a, --all`\n: All of them.\n\n\\<path>...\n: Where.\n"
+    pod = '.IP "\\fB\\-a\\fR \\fIarg\\fR" 4\n.IX Item "-a arg"\nText.\n'
+    assert man(pod) == "`-a arg`\n: Text.\n"
+
+
+def test_a_list_in_a_definition_ends_with_its_level() -> None:
+    text = man(".TP\n.B \\-x\nOne of:\n.RS\n.IP \\(bu 2\nfirst\n.IP \\(bu\nsecond\n.RE\n.TP\n.B \\-y\nLast.\n")
+    assert "- first\n" in text
+    assert text.index("- second") < text.index("`-y`\n: Last.")
+
+
+def test_drawn_bullets_are_lists() -> None:
+    body = ".sp\n.RS 4\n.ie n \\{\\\n\\h'-04'\\(bu\\h'+03'\\c\n.\\}\n.el \\{\\\n.sp -1\n.IP \\(bu 2.3\n.\\}\n{}\n.RE\n"
+    assert man(body.replace("{}", "one") + body.replace("{}", "two")) == "- one\n- two\n"
+
+
+def test_numbers_go_on() -> None:
+    assert man('.IP "1." 4\none\n.IP "2." 4\ntwo\n') == "1. one\n2. two\n"
+    assert man(".IP (3) 4\nthree\n.IP (4) 4\nfour\n") == "3. three\n4. four\n"
+
+
+def test_synopsis_keeps_its_lines() -> None:
+    page = read(
+        ".TH TOOL 1\n.SH SYNOPSIS\n.B tool\n[\\fIOPTION\\fR]... \\fIFILE\\fR\n.br\n.B tool\n\\-\\-help\n.PP\n"
+        "There are more ways to call it than these.\n.SH DESCRIPTION\nText.\n"
+    )
+    assert fences(page.text) == ["tool [OPTION]... FILE\ntool --help\n"]
+    assert "\nThere are more ways to call it than these.\n" in page.text
+
+
+def test_synopsis_of_a_function_is_one_block() -> None:
+    page = read('.TH f 2\n.SH SYNOPSIS\n.nf\n.B #include <f.h>\n.PP\n.BI "int f(int " a ", const char *" b );\n.fi\n')
+    assert fences(page.text) == ["#include <f.h>\n\nint f(int a, const char *b);\n"]
+
+
+def test_references_and_fonts_in_prose() -> None:
+    text = man("See\n.BR git\\-add (1),\n\\fIls\\fR(1) and the\n.B \\-\\-foo\noption, \\fBnot\\fR \\fIbar\\fR.\n")
+    assert text == "See git-add(1), ls(1) and the `--foo` option, **not** *bar*.\n"
+    assert man("Use \\fBgit\\fR \\fBadd\\fR, \\fB\\-\\-x\\fR=\\fIy\\fR.\n") == "Use `git add`, `--x=y`.\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("a\\-b \\(bu \\(em \\(co \\[u20AC] \\[char65]", "a-b • — © € A"),
+        ("don\\(aqt \\(lqq\\(rq \\*(lqr\\*(rq", "don't “q” “r”"),
+        ("caf\\('e na\\[:i]ve \\[u0065_0301]", "café naïve é"),
+        ("a\\ b\\~c\\&d\\|e\\^f\\%g", "a b cdefg"),
+        ("\\s-2small\\s0 \\s+1big\\s-1 \\s(10ten\\s0", "small big ten"),
+        ("\\m[red]\\F[H]x\\m[] \\v'1'y\\h'2n'z", "x y z"),
+        ("back\\eslash \\\\n \\(rs", "back\\slash \\n \\"),
+        ("\\fBa\\f[CR]b\\fPc\\f1d", "`abcd`"),
+    ],
+)
+def test_escapes(source: str, text: str) -> None:
+    body = man(f"{source}\n").replace("\\\\", "\\")
+    assert body in (text + "\n", text.replace("`abcd`", "`abc`d") + "\n", text.replace("`abcd`", "`abcd`") + "\n")
+
+
+def test_macros_strings_and_conditions_of_a_page() -> None:
+    body = (
+        ".de Opt\n.TP\n.B \\\\$1\n\\\\$2 (\\\\n(.$)\n..\n.ds Nm mytool\n.nr X 3+4*2\n.ie \\nX=14 .ds W yes\n.el .ds W no\n"
+        '.if t \\{\\\nfor paper\n.\\}\n.if !t for terminals\n.ig\nignored\n..\n.Opt \\-q "be quiet, \\*[Nm]"\n\\*W\n'
+    )
+    assert man(body) == "for terminals\n\n`-q`\n: be quiet, mytool (2) yes\n"
+
+
+def test_a_line_that_goes_on_and_comments() -> None:
+    assert man('one \\\ntwo\\" a comment\n.\\" another\nthree\\c\nfour\n') == "one two threefour\n"
+
+
+def test_indented_lines_and_prompts_are_literal() -> None:
+    assert fences(man("Run:\n\n  first line\n    second\n\nDone.\n")) == ["  first line\n    second\n"]
+    assert fences(man("Run:\n\n.RS 2m\n$ tool create x \\e\n    \\-\\-zone=a\n.RE\n")) == [
+        "$ tool create x \\\n    --zone=a\n"
+    ]
+
+
+def test_tables() -> None:
+    body = (
+        ".TS\nallbox tab(:);\ncb s s\nlb lb lb\nl l l.\nEvents\nName:Flag:What\n_\nRead:\\fBPOLLIN\\fR:T{\nNew data\n"
+        ".B arrived\nT}\nWrite::a|b\n.TE\nafter\n"
+    )
+    rows = [
+        "| Name | Flag | What |",
+        "| --- | --- | --- |",
+        "| Read | `POLLIN` | New data `arrived` |",
+        "| Write |  | a\\|b |",
+    ]
+    text = man(body)
+    assert text.replace("`Name`", "Name").replace("`Flag`", "Flag").replace("`What`", "What").split("\n\n")[
+        1
+    ] == "\n".join(rows)
+    assert text.startswith(("`Events`", "Events"))
+    assert text.endswith("\nafter\n")
+
+
+def test_links() -> None:
+    assert man("See\n.UR https://a.example/\nthe site\n.UE .\nOr\n.UR https://b.example/x\n.UE ,\nnow.\n") == (
+        "See the site. Or https://b.example/x, now.\n"
+    )
+
+
+# ---------------------------------------------------------------- mdoc(7)
+
+
+def test_mdoc_page() -> None:
+    page = read(
+        ".Dd $Mdocdate: May 6 2024 $\n.Dt TOOL 8\n.Os\n.Sh NAME\n.Nm tool ,\n.Nm tool2\n.Nd do work\n.Sh SYNOPSIS\n.Nm\n"
+        ".Op Fl abc\n.Op Fl o Ar opt Ns = Ns Ar value\n.Ar\n.Nm tool2\n.Fl -all\n.Sh AUTHORS\n.An Ann Author Aq Mt a@example.org\n"
+    )
+    assert (page.title, page.date, page.authors) == ("tool(8)", "2024-05-06", ("Ann Author",))
+    assert fences(page.text) == ["tool [-abc] [-o opt=value] file ...\ntool2 --all\n"]
+
+
+def test_mdoc_functions() -> None:
+    page = read(
+        '.Dd May 6, 2024\n.Dt F 3\n.Os\n.Sh SYNOPSIS\n.In f.h\n.Ft int\n.Fn f "int a" "char *b"\n.Ft void\n.Fo g\n'
+        '.Fa "int x"\n.Fa "int y"\n.Fc\n.Sh DESCRIPTION\n.Fn f a b ,\n.Xr g 3 .\n'
+    )
+    assert fences(page.text) == ["#include <f.h>\nint\nf(int a, char *b);\nvoid\ng(int x, int y);\n"]
+    assert page.text.endswith("`f(a, b)`, g(3).\n") or "f(" in page.text
+
+
+def test_mdoc_lists() -> None:
+    text = mdoc(
+        ".Bl -tag -width x\n.It Fl o Ar file , Fl -output Ns = Ns Ar file\nWrite.\n.Bl -bullet\n.It\none\n.It\ntwo\n.El\n"
+        ".It Fl x Oo\n.Ar more\n.Oc\nExtra.\n.El\n.Bl -enum\n.It\nfirst\n.It\nsecond\n.El\n"
+    )
+    assert text.startswith("`-o file, --output=file`\n: Write.\n")
+    assert "`-x [more]`\n: Extra.\n" in text
+    assert text.endswith("1. first\n2. second\n")
+
+
+def test_mdoc_displays() -> None:
+    body = 'Run:\n.Bd -literal -offset indent\nint\tx = 1;  /* \\e0 */\n\n    y();\n.Ed\n.Dl rm -rf "$dir"\nafter\n'
+    text = mdoc(body)
+    assert fences(text) == ["int\tx = 1;  /* \\0 */\n\n    y();\n", "rm -rf $dir\n"]
+    assert text.endswith("\nafter\n")
+
+
+def test_mdoc_words() -> None:
+    assert (
+        mdoc(
+            "The\n.Nm\nutility\n.Pq see Xr foo 1\nreads\n.Pa /etc/x ,\n.Ev HOME\nand\n.Dq quoted text .\n.Sm off\n.Ar a : b\n.Sm on\n"
+        )
+        == "The `tool` utility (see foo(1)) reads */etc/x*, `HOME` and “quoted text”. *a*:*b*\n"
+    )
+
+
+def test_mdoc_columns() -> None:
+    text = mdoc(".Bl -column a b\n.It Sy Name Ta Sy Value\n.It Li x Ta 1\n.It y Ta two words\n.El\n")
+    assert [line.replace("**", "").replace("`", "") for line in text.splitlines()] == [
+        "| Name | Value |",
+        "| --- | --- |",
+        "| x | 1 |",
+        "| y | two words |",
+    ]
+
+
+# ---------------------------------------------------------------- hostile sources
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ".de A\n.A\n.A\n..\n.A\n",
+        ".de A\n.B1\n.B1\n..\n" + "".join(f".de B{i}\n.B{i + 1}\n.B{i + 1}\n..\n" for i in range(1, 40)) + ".A\n",
+        ".ds a \\*b\\*b\n" + ".ds b \\*c\\*c\n.ds c \\*d\\*d\n.ds d \\*e\\*e\n.ds e \\*a\\*a\n\\*a\n",
+        ".ds a x\\*a\n\\*a\n",
+        ".ds x " + "y" * 1000 + "\n" + "\\*x" * 20000 + "\n",
+    ],
+)
+def test_macro_bombs_end(body: str) -> None:
+    with pytest.raises(Unreadable, match="parser_error"):
+        read(".TH A 1\n.SH NAME\n" + body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ".RS\n" * 5000 + "deep\n",
+        ".TP\nx\n.RS\n" * 3000,
+        ".if t \\{\\\n" * 3000,
+        ".ie n .ie n .ie n a\n" * 200,
+        "\\" * 100_001 + "\n",
+        "x\\\n" * 50_000,
+        ".TS\nl" + " s" * 3000 + ".\n" + "\t" * 20_000 + "\n.TE\n",
+        ".TS\nl.\nT{\nnever closed\n",
+        ".nr a " + "(" * 5000 + "\nx\n",
+        '.B "' * 5000 + "\n",
+        "\\f" * 5000 + "\\(" + "\n.SH\n.TP\n.UR\n.UE\n.OP\n",
+        ".de A\nnever closed\n",
+    ],
+)
+def test_hostile_sources_are_read_to_their_end(body: str) -> None:
+    page = read(".TH A 1\n.SH NAME\nword\n" + body)
+    assert "word" in page.text
+
+
+@given(st.text(alphabet="\\.fB(['-*n{}c\"T$ \tab1\n", max_size=300))
+def test_no_source_breaks_the_reader(body: str) -> None:
+    assert read(".TH A 1\n.SH NAME\nword\n" + body + "\n").text.endswith("\n")
+
+
+_WORDS = st.sampled_from(
+    [
+        ".Bl -tag",
+        ".It Fl x",
+        ".El",
+        ".Op",
+        "Oo",
+        "Oc",
+        "Ns",
+        "Ar",
+        ".Fn f",
+        ".Fo g",
+        ".Fc",
+        ".Bd -literal",
+        ".Ed",
+        ".Sm off",
+        "Pq",
+        ".Xr a 1",
+        ".Nm",
+        ".Ta",
+        "\n",
+        ",",
+        ".",
+        "Xo",
+        "Xc",
+        ".Dl",
+        ".Rs",
+        ".%A",
+    ]
+)
+
+
+@given(st.lists(_WORDS, max_size=40))
+def test_no_mdoc_breaks_the_reader(words: list[str]) -> None:
+    body = "".join(
+        word if word == "\n" else f"\n{word} " if word[0] == "." and len(word) > 1 else word + " " for word in words
+    )
+    assert mdoc("start\n" + body + "\n").startswith("start")
