@@ -429,6 +429,14 @@ def test_the_same_page_gives_the_same_text_after_any_other() -> None:
         "<aside class=footnote><span class=label>12</span></aside>",
         "x" * 50_000,
     ]
+    for part in (
+        "<p>A queue of a fixed size.</p>",
+        "<div><a href=x>Next</a> word</div>",
+        "<li>a, b",
+        "<td>x<td>y<tr>",
+        "x<br>",
+    ):
+        pages += [part * 200, f"<nav>{part * 20}</nav><div id=a>{part * 40}<pre>a\n b</pre></div>{part * 30}"]
     pages += ["<div class=document><div class=documentwrapper><div class=body><p>a</p></div></div></div>"]
     first = [extract(page) for page in pages]
     order = list(range(len(pages))) * 3
