@@ -1,4 +1,4 @@
-"""Trains the model of `pipelines/extract/content.py` on ground truths, and measures it on sites that it has not seen.
+"""Trains the model of `pipelines/extract/html/content.py` on ground truths, and measures it on sites that it has not seen.
 
     python -m benchmarks.train_content TRUTHS MANUALS [--write]
 
@@ -31,16 +31,16 @@ from benchmarks.extract.ground import Known, hashes, load, score
 from benchmarks.extract.markdown import plain, words
 from benchmarks.extract.report import table
 from manifests.models import ExtractSettings
-from pipelines.extract import content
-from pipelines.extract.content_blocks import END, FIRST, cut
-from pipelines.extract.content_features import NAMES, features
 from pipelines.extract.decode import decode
-from pipelines.extract.generators import UNKNOWN_PAGE, Found, find_content, recognise
-from pipelines.extract.html import _markdown, _parse, extract_html
+from pipelines.extract.html import content
+from pipelines.extract.html.content_blocks import END, FIRST, cut
+from pipelines.extract.html.content_features import NAMES, features
+from pipelines.extract.html.generators import UNKNOWN_PAGE, Found, find_content, recognise
+from pipelines.extract.html.reader import _markdown, _parse, extract_html
+from pipelines.extract.html.roles import DROP
+from pipelines.extract.html.tree import INNER, PARENT, START, TAG, TEXT, Longs, Tree
+from pipelines.extract.html.xhtml import expand, is_xhtml
 from pipelines.extract.page import NoText
-from pipelines.extract.roles import DROP
-from pipelines.extract.tree import INNER, PARENT, START, TAG, TEXT, Longs, Tree
-from pipelines.extract.xhtml import expand, is_xhtml
 
 FOLDS = 5
 MANUALS, MANUAL_PAGES, MANUAL_WEIGHT = "manuals", 6, 0.3  # the name of their set, how many of a package, their weight

@@ -19,12 +19,12 @@ _njit: Any = numba.njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).resolve().parents[1]
-_SOURCES = ("filters", "pipelines/extract")
+_SOURCES = ("filters", "pipelines/extract/html")
 
 
 def _use_cache() -> None:
     digest = hashlib.sha256()
-    for source in sorted(path for folder in _SOURCES for path in (_ROOT / folder).rglob("*.py")):
+    for source in sorted(path for folder in _SOURCES for path in (_ROOT / folder).glob("*.py")):
         digest.update(source.read_bytes())
     for base in (Path(__file__).parent / "__pycache__", Path.home() / ".cache" / "syscorpus"):
         place = base / f"kernels-{digest.hexdigest()[:16]}"

@@ -139,7 +139,11 @@ def write_bytes(url: str, content: bytes) -> None:
 
 @contextmanager
 def writing(url: str) -> Iterator[Path]:
-    """A temporary local file to fill; it becomes `url` when the block ends, and nothing if the block raises."""
+    """A temporary local file to fill; it becomes `url` when the block ends, and nothing if the block raises.
+
+    Raises StorageError for a scheme that is not ours, before anything is made.
+    """
+    _locate(url)
     if is_remote(url):
         with tempfile.TemporaryDirectory(prefix="syscorpus-") as scratch:
             temporary = Path(scratch, "file")

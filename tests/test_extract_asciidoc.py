@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
-from pipelines.extract.asciidoc import extract_asciidoc
+from pipelines.extract.asciidoc.reader import extract_asciidoc
 from pipelines.extract.page import NoText, Page, Unreadable
 
 LIMITS = ExtractSettings()

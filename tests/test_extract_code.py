@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.models import ExtractSettings
-from pipelines.extract.html import extract_html
+from pipelines.extract.html.reader import extract_html
 
 LIMITS = ExtractSettings()
 CONTAINERS = re.compile(r"(?:[ ]*(?:>|[-*+](?=[ ])|\d{1,9}[.)](?=[ ]))[ ]?)*[ ]*")

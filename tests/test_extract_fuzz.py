@@ -20,9 +20,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from manifests.load import load_generators
 from manifests.models import ExtractSettings
-from pipelines.extract.html import extract_html, to_markdown
+from pipelines.extract.html.reader import extract_html, to_markdown
+from pipelines.extract.html.tree import FEATURES, INNER, LAST, NAMES, PARENT, START, STOP, TEXT, read_tree
 from pipelines.extract.page import NoText, Page, Unreadable
-from pipelines.extract.tree import FEATURES, INNER, LAST, NAMES, PARENT, START, STOP, TEXT, read_tree
 
 LIMITS = ExtractSettings()
 PARSER = MarkdownIt("commonmark", {"maxNesting": 1000}).enable("table")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from manifests.models import ExtractSettings
 from pipelines.extract.child import extract
 from pipelines.extract.guards import open_depth
-from pipelines.extract.html import extract_html
+from pipelines.extract.html.reader import extract_html
 from pipelines.extract.page import NoText, Page, Unreadable
 
 LIMITS = ExtractSettings()

@@ -12,7 +12,7 @@ import pytest
 
 from manifests.models import ExtractSettings
 from pipelines.extract.decode import decode
-from pipelines.extract.html import extract_html
+from pipelines.extract.html.reader import extract_html
 from pipelines.extract.page import NoText, Page, Unreadable
 from pipelines.extract.plain import extract_plain
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
-from pipelines.extract.latex import extract_latex, find_main, flatten
+from pipelines.extract.latex.reader import extract_latex, find_main, flatten
 from pipelines.extract.page import NoText, Page, Unreadable
 
 LIMITS = ExtractSettings()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
-from pipelines.extract.mail import extract_thread, pack_thread, unpack_thread
+from pipelines.extract.mail.reader import extract_thread, pack_thread, unpack_thread
 from pipelines.extract.page import NoText, Page, Unreadable
 
 LIMITS = ExtractSettings()

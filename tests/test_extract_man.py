@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
-from pipelines.extract.man import extract_man, iso_date
+from pipelines.extract.man.reader import extract_man, iso_date
 from pipelines.extract.page import NoText, Page, Unreadable
 
 LIMITS = ExtractSettings()

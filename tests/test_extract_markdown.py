@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
 from pipelines.extract.front_matter import iso_date, split_front_matter
-from pipelines.extract.markdown import extract_markdown
+from pipelines.extract.markdown.reader import extract_markdown
 from pipelines.extract.page import NoText, Page, Unreadable
 
 LIMITS = ExtractSettings()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.extract.mathml import MAX_DEPTH, clean_tex, is_balanced, to_latex
-from pipelines.extract.mathml_symbols import FUNCTIONS, SYMBOLS
+from pipelines.extract.html.mathml.formula import MAX_DEPTH, clean_tex, is_balanced, to_latex
+from pipelines.extract.html.mathml.symbols import FUNCTIONS, SYMBOLS
 
 #: The sign that nobody sees between factors.
 TIMES = "\u2062"

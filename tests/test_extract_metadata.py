@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.extract.metadata import Element, Metadata, read_metadata
-from pipelines.extract.metadata_date import iso_date, stated_dates
-from pipelines.extract.metadata_jsonld import MAX_CHARACTERS, read_linked
-from pipelines.extract.metadata_licence import spdx_of_text, spdx_of_url, spdx_of_value
+from pipelines.extract.html.metadata.date import iso_date, stated_dates
+from pipelines.extract.html.metadata.jsonld import MAX_CHARACTERS, read_linked
+from pipelines.extract.html.metadata.licence import spdx_of_text, spdx_of_url, spdx_of_value
+from pipelines.extract.html.metadata.page import Element, Metadata, read_metadata
 
 URL = "https://docs.example.org/guide/pods.html"
 

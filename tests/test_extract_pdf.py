@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
-from pipelines.extract import pdf_glyphs
 from pipelines.extract.page import NoText, Page, Unreadable
-from pipelines.extract.pdf import extract_pdf, iso_date
-from pipelines.extract.pdf_glyphs import Font
-from pipelines.extract.pdf_words import Vocabulary, code_text, joins, markdown
+from pipelines.extract.pdf import glyphs as pdf_glyphs
+from pipelines.extract.pdf.glyphs import Font
+from pipelines.extract.pdf.reader import extract_pdf, iso_date
+from pipelines.extract.pdf.words import Vocabulary, code_text, joins, markdown
 
 LIMITS = ExtractSettings()
 PROSE = (

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from manifests.models import ExtractSettings
-from pipelines.extract.html import extract_html, to_markdown
+from pipelines.extract.html.reader import extract_html, to_markdown
 
 PARSER = MarkdownIt("commonmark", {"maxNesting": 1000}).enable("table")
 MAX_DEPTH = 6

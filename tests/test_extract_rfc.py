@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page
-from pipelines.extract.rfc import extract_rfc, is_rfc
+from pipelines.extract.rfc.reader import extract_rfc, is_rfc
 
 LIMITS = ExtractSettings()
 

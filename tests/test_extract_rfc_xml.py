@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page, Unreadable
-from pipelines.extract.rfc_xml import extract_rfc_xml, is_rfc_xml
+from pipelines.extract.rfc.xml import extract_rfc_xml, is_rfc_xml
 
 LIMITS = ExtractSettings()
 

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page, Unreadable
-from pipelines.extract.rst import extract_rst
+from pipelines.extract.rst.reader import extract_rst
 
 LIMITS = ExtractSettings()
 COMMONMARK = MarkdownIt("commonmark").enable("table")

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page, Unreadable
-from pipelines.extract.texinfo import extract_texinfo
+from pipelines.extract.texinfo.reader import extract_texinfo
 
 LIMITS = ExtractSettings()
 COMMONMARK = MarkdownIt("commonmark").enable("table")

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Unreadable
-from pipelines.extract.wikitext import extract_wikitext
+from pipelines.extract.wikitext.reader import extract_wikitext
 
 LIMITS = ExtractSettings()
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from manifests.load import load_generators
-from pipelines.extract.generators import SAID_BY
-from pipelines.extract.selectors import MAX_COMPOUNDS, SelectorError, compile_sheet, match
-from pipelines.extract.tree import NAMES, UNKNOWN, Tree, read_tree
+from pipelines.extract.html.generators import SAID_BY
+from pipelines.extract.html.selectors import MAX_COMPOUNDS, SelectorError, compile_sheet, match
+from pipelines.extract.html.tree import NAMES, UNKNOWN, Tree, read_tree
 
 TAGS = ("div", "p", "span", "x-y")
 NAMED = ("a", "b", "ab", "A")

@@ -157,6 +157,13 @@ def test_an_unknown_scheme_is_one_line_that_says_which_are_known():
         storage.exists("hdfs://host/x")
 
 
+def test_an_unknown_scheme_leaves_no_directory_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match="unknown scheme"):
+        storage.write_bytes("ftp://host/file", b"")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_azure_says_which_variable_it_needs(monkeypatch):
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT", raising=False)
     with pytest.raises(StorageError, match="AZURE_STORAGE_ACCOUNT"):

@@ -47,7 +47,7 @@ class Tool:
 
 def _ours(column: str = "text") -> Convert:
     from manifests.models import ExtractSettings
-    from pipelines.extract.html import extract_html
+    from pipelines.extract.html.reader import extract_html
     from pipelines.extract.page import NoText
 
     settings = ExtractSettings()

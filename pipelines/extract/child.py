@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from manifests.models import ExtractSettings
-from pipelines.extract.html import to_markdown
+from pipelines.extract.html.reader import to_markdown
 from pipelines.extract.page import NoText, Unreadable
 from pipelines.extract.readers import read
 

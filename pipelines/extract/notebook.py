@@ -9,8 +9,8 @@ from typing import Any
 
 from manifests.models import ExtractSettings
 from pipelines.extract.guards import check_structure
-from pipelines.extract.html import to_markdown
-from pipelines.extract.markdown import convert, first_heading
+from pipelines.extract.html.reader import to_markdown
+from pipelines.extract.markdown.reader import convert, first_heading
 from pipelines.extract.page import NoText, Page, Unreadable
 from pipelines.extract.plain import read_text
 from pipelines.extract.source_code import LANGUAGE_OF_INTERPRETER

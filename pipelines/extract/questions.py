@@ -8,7 +8,7 @@ import unicodedata
 from crawlers.bulk.stackexchange import Post, Thread, thread_of
 from manifests.models import ExtractSettings
 from pipelines.extract.guards import check_body, check_structure
-from pipelines.extract.html import to_markdown
+from pipelines.extract.html.reader import to_markdown
 from pipelines.extract.page import NoText, Page, Unreadable
 from pipelines.extract.write import heading, paragraph
 

@@ -16,24 +16,24 @@ from pipelines.extract.page import Page, Unreadable
 
 Reader = Callable[[bytes, str | None, str, ExtractSettings], Page]
 
-# The function that reads a format: `extract_<function>` of `pipelines.extract.<module>`.
+# The function that reads a format: `extract_<function>` of a module of `pipelines.extract`.
 _READERS = {
-    "html": ("html", "html"),
-    "markdown": ("markdown", "markdown"),
+    "html": ("html.reader", "html"),
+    "markdown": ("markdown.reader", "markdown"),
     "plain": ("plain", "plain"),
-    "rfc": ("rfc", "rfc"),
-    "rfcxml": ("rfc_xml", "rfc_xml"),
-    "rst": ("rst", "rst"),
-    "asciidoc": ("asciidoc", "asciidoc"),
-    "texinfo": ("texinfo", "texinfo"),
-    "man": ("man", "man"),
-    "latex": ("latex", "latex"),
+    "rfc": ("rfc.reader", "rfc"),
+    "rfcxml": ("rfc.xml", "rfc_xml"),
+    "rst": ("rst.reader", "rst"),
+    "asciidoc": ("asciidoc.reader", "asciidoc"),
+    "texinfo": ("texinfo.reader", "texinfo"),
+    "man": ("man.reader", "man"),
+    "latex": ("latex.reader", "latex"),
     "notebook": ("notebook", "notebook"),
-    "pdf": ("pdf", "pdf"),
+    "pdf": ("pdf.reader", "pdf"),
     "source": ("source_code", "source_code"),
     "questions": ("questions", "question"),
-    "mail": ("mail", "thread"),
-    "wikitext": ("wikitext", "wikitext"),
+    "mail": ("mail.reader", "thread"),
+    "wikitext": ("wikitext.reader", "wikitext"),
 }
 
 # Types of records that a reader of a dump makes.
@@ -139,7 +139,7 @@ def _format_of_xml(body: bytes) -> str | None:
 
 def _format_of_name(name: str, body: bytes, *, is_text: bool) -> str | None:
     """The format of a file by its name; what is served as text and tells no more is plain text."""
-    from pipelines.extract.rfc import is_rfc
+    from pipelines.extract.rfc.reader import is_rfc
     from pipelines.extract.source_code import language_of
 
     base = re.split(r"[?#]", name, maxsplit=1)[0].rstrip("/").rpartition("/")[2].removesuffix(".gz")

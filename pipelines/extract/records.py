@@ -29,7 +29,7 @@ from crawlers.optout import header_signals
 from crawlers.urls import canonical_url, doc_id
 from crawlers.warc import Damage, Record, read_records
 from pipelines import storage
-from pipelines.extract.mail import pack_thread
+from pipelines.extract.mail.reader import pack_thread
 from pipelines.extract.readers import MAIL_TYPE, QUESTIONS_TYPE, WIKITEXT_TYPE
 
 _ARCHIVE = re.compile(r"\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz)$", re.IGNORECASE)

@@ -1,0 +1,206 @@
+"""The text of a mail as Markdown: patches, code and logs as they are, no signatures, quotes only where answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipelines.extract.mail.message import Part
+from pipelines.extract.mail.patch import last_patch_end, patch_end
+from pipelines.extract.mail.prose import prose_markdown
+from pipelines.extract.write import fence
+
+MAX_KEPT_QUOTE = 12  # lines of a quote right above its answer
+SEEN_SHARE = 0.6  # of a quote's lines stand before in the thread: then it is not needed
+
+_QUOTE = re.compile(r"[ ]?(?:>[ ]?)+")
+_DEEP = re.compile(r"[ ]?>[ ]?>")
+_WROTE = "wrote|écrit|schrieb.{0,80}|escribió|escreveu|scritto|schreef|skrev|napsal"
+_ATTRIBUTION = re.compile(
+    rf"(?:(?:On|Le|Am|El|Em|Il|Op|Den|Dne)\b.{{3,300}}\b(?:{_WROTE})\s?(?:\(a\))?:|.{{1,120}}\bwrote:|.{{1,80}}\bwrites:"
+    r"|Quoting .{1,100}:|(?:\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{2,4}).{0,100}:)\s*$",
+    re.DOTALL,
+)
+_ORIGINAL = re.compile(r"-{2,}[ ]?(?:Original|Forwarded) [Mm]essage[ ]?-{2,}|_{5,}\s*$")
+_OUTLOOK = re.compile(r"\*?(?:From|Sent|Date|To|Cc|Subject|Reply-To):\*? ")
+_FOOTER = re.compile(
+    r"_{30,}$|-{40,}$|To unsubscribe from this list: send the line|You received this message because you are subscribed"
+    r"|Sent from my (?:iPhone|iPad|Android|mobile)|To unsubscribe,? (?:e-?mail|visit|send)|.{0,40}mailing list$"
+)
+_LIST_NAME = re.compile(
+    r".{1,80}mailing list|.{0,80}\bunsubscribe\b|https?://\S+/(?:mailman|listinfo|archives)\S*|\S+@\S+", re.IGNORECASE
+)
+FOOTER_LINES = 8
+_BEGINNINGS = ("On ", "Le ", "Am ", "El ", "Il ", "Op ", "Den ")
+
+
+class Said:
+    """The lines that stand in the messages before: what is quoted of them need not be read twice."""
+
+    def __init__(self) -> None:
+        self._lines: set[str] = set()
+
+    def add(self, lines: Sequence[str]) -> None:
+        """Note the lines of a message, quoted ones as well."""
+        self._lines.update(_bare(line) for line in lines if line.strip())
+
+    def share(self, lines: Sequence[str]) -> float:
+        """How much of these lines was said before."""
+        full = [line for line in lines if line.strip()]
+        return sum(1 for line in full if _bare(line) in self._lines) / len(full) if full else 1.0
+
+
+def _bare(line: str) -> str:
+    """A line without spaces and marks of quotes."""
+    return "".join(line.replace(">", "").split())
+
+
+def body_markdown(parts: Sequence[Part], said: Said) -> str:
+    """The parts of a mail as Markdown; their lines are noted in `said`, after they were compared with it."""
+    made: list[str] = []
+    noted: list[str] = []
+    for part in parts:
+        if part.kind == "diff":
+            made.append(fence(part.text.strip("\n"), "diff"))
+        elif part.kind == "markdown":
+            made.append(_without_seen(part.text, said))
+        else:
+            lines = _without_end(part.text.split("\n"))
+            made += _blocks(lines, said)
+        noted += part.text.split("\n")
+    said.add(noted)
+    return "\n\n".join(each for each in made if each.strip())
+
+
+def _without_seen(markdown: str, said: Said) -> str:
+    """Markdown made from HTML without the quotes at its end that were said before."""
+    blocks = markdown.split("\n\n")
+    while len(blocks) > 1 and blocks[-1].startswith(">") and said.share(blocks[-1].split("\n")) >= SEEN_SHARE:
+        blocks.pop()
+    while len(blocks) > 1 and _ATTRIBUTION.fullmatch(blocks[-1]):
+        blocks.pop()
+    return "\n\n".join(blocks)
+
+
+def _without_end(lines: list[str]) -> list[str]:
+    """The lines up to the signature, and without the footer of the list; both stand behind the last patch."""
+    begin = last_patch_end(lines)
+    end = len(lines)
+    for at in range(begin, len(lines)):
+        if lines[at] == "-- " or (lines[at] == "--" and len(lines) - at <= FOOTER_LINES):
+            end = at
+            break
+    kept = lines[:end]
+    for at in range(max(len(kept) - FOOTER_LINES, begin), len(kept)):
+        if _FOOTER.match(kept[at]) and _is_footer(kept[at:]):
+            return kept[:at]
+    return kept
+
+
+def _is_footer(lines: list[str]) -> bool:
+    rest = [line.strip() for line in lines[1:] if line.strip()]
+    ruled = lines[0].startswith(("___", "---"))
+    return all(_LIST_NAME.search(line) for line in rest) and (bool(rest) or not ruled)
+
+
+# ---------------------------------------------------------------- quotes and what is between them
+
+
+def _blocks(lines: list[str], said: Said) -> list[str]:
+    """Patches, quotes that are needed, and what the author wrote, as blocks of Markdown."""
+    made: list[str] = []
+    own: list[str] = []
+    at = 0
+    while at < len(lines):
+        if (end := patch_end(lines, at)) > at:
+            made += [prose_markdown(own), fence("\n".join(lines[at:end]).rstrip("\n"), "diff")]
+            own, at = [], end
+        elif _QUOTE.match(lines[at]):
+            end = _quote_end(lines, at)
+            own = _without_attribution(own)
+            made += [prose_markdown(own), _quote(lines[at:end], said, answered=_is_answered(lines, end))]
+            own, at = [], end
+        elif _ORIGINAL.match(lines[at]) and (end := _original_end(lines, at, said)) > at:
+            made.append(prose_markdown(own))
+            own, at = [], end
+        else:
+            own.append(lines[at])
+            at += 1
+    return [*made, prose_markdown(own)]
+
+
+def _quote_end(lines: list[str], at: int) -> int:
+    """Where a quote ends; blank lines between quoted ones are in it."""
+    end = at
+    for index in range(at, len(lines)):
+        if _QUOTE.match(lines[index]):
+            end = index + 1
+        elif lines[index].strip():
+            break
+    return end
+
+
+def _is_answered(lines: list[str], end: int) -> bool:
+    """Whether the author writes something below a quote."""
+    return any(line.strip() for line in lines[end : end + 50])
+
+
+def _without_attribution(own: list[str]) -> list[str]:
+    """The lines above a quote without `On ... wrote:`, which may go over three of them."""
+    kept = list(own)
+    while kept and not kept[-1].strip():
+        kept.pop()
+    for count in (1, 2, 3):
+        if len(kept) >= count and _ATTRIBUTION.fullmatch(" ".join(line.strip() for line in kept[-count:])):
+            if count == 1 and len(kept) > 1 and kept[-2].strip().startswith(_BEGINNINGS):
+                continue
+            return kept[:-count]
+    return own
+
+
+def _quote(lines: list[str], said: Said, *, answered: bool) -> str:
+    """A quote as far as it is needed: all of it if it says something new, else what stands right above its answer."""
+    bare = [_QUOTE.sub("", line, count=1) for line in lines]
+    if said.share(bare) < SEEN_SHARE:
+        kept = lines
+    elif not answered:
+        return ""
+    else:
+        kept = _last_paragraph(lines)
+    rows = [_requoted(line) for line in kept]
+    while rows and rows[-1] == ">":
+        rows.pop()
+    while rows and rows[0] == ">":
+        rows.pop(0)
+    return "\n".join(rows)
+
+
+def _last_paragraph(lines: list[str]) -> list[str]:
+    """The last lines of a quote, up to a blank one, of what the author answers himself."""
+    first = [line for line in lines if not _DEEP.match(line)]
+    while first and not _QUOTE.sub("", first[-1]).strip():
+        first.pop()
+    kept: list[str] = []
+    for line in reversed(first):
+        if not _QUOTE.sub("", line).strip() or len(kept) >= MAX_KEPT_QUOTE:
+            break
+        kept.append(line)
+    return kept[::-1]
+
+
+def _requoted(line: str) -> str:
+    found = _QUOTE.match(line)
+    if found is None:
+        return ">"
+    text = line[found.end() :].rstrip()
+    return " ".join([">"] * found[0].count(">") + ([text] if text else []))
+
+
+def _original_end(lines: list[str], at: int, said: Said) -> int:
+    """Where a mail that is quoted whole ends, a header before it; `at` if it says something new."""
+    head = [line for line in lines[at + 1 : at + 8] if _OUTLOOK.match(line)]
+    if len(head) < 2:
+        return at
+    return (
+        len(lines) if said.share([line for line in lines[at + 1 :] if not _OUTLOOK.match(line)]) >= SEEN_SHARE else at
+    )

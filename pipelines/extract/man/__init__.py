@@ -1,0 +1,1 @@
+"""Manual pages (man, mdoc) to Markdown."""

@@ -1,0 +1,188 @@
+"""What dialects of Markdown write between tags: Hugo, Liquid, GitBook, Microsoft Learn, kramdown and MkDocs.
+
+Each function takes a text without its code (lifted out before) and gives it back without the tags. What a
+tag shows of itself (a title, a caption, the text of an image) stays.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.extract.markdown.blocks import admonition
+from pipelines.extract.markdown.lines import titled
+
+_ATTRIBUTE = re.compile(r"([\w-]+)[ \t]*[=:][ \t]*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'{}]+))")
+_QUOTED = re.compile(r"\"([^\"]*)\"|`([^`]*)`|'([^']*)'")
+_CONTAINERS = re.compile(r"[ \t]*(?:(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))[ \t]*)*")
+
+_WORDS_OF_NOTES = "note warning tip info caution danger important alert notice callout admonition hint success error"
+_NOTES = frozenset(_WORDS_OF_NOTES.split())
+_WORDS_OF_TITLED = "tab expand details collapse dropdown accordion step card expandable content-tab"
+_TITLED = frozenset(_WORDS_OF_TITLED.split())
+_PICTURES = frozenset(["figure", "image", "img", "imgproc", "picture"])
+_WORDS_OF_TYPES = "note warning tip info caution danger important success error example question abstract bug quote"
+_TYPES = frozenset(_WORDS_OF_TYPES.split())
+_ANY_KIND = frozenset(["alert", "notice", "callout", "admonition", "hint"])
+_TITLE_KEYS = ("title", "heading", "header", "name", "summary", "label", "tabname")
+
+_HUGO = re.compile(r"\{\{([<%])-?\s*(/?)\s*(\w[\w./-]*)([^{}]*?)/?\s*-?[>%]\}\}")
+_HUGO_ESCAPED = re.compile(r"\{\{([<%])/\*([^{}]*)\*/([>%]\}\})")
+_HUGO_COMMENT = re.compile(r"\{\{[<%]\s*comment\s*[>%]\}\}"), re.compile(r"\{\{[<%]\s*/\s*comment\s*[>%]\}\}")
+
+_LIQUID = re.compile(r"(?<!\{)\{%-?\s*(end)?([a-z_-]+)\b((?:[^%{}]|%(?!\})|\{\{[^{}]*\}\})*)%\}")
+_LIQUID_VALUE = re.compile(
+    r"\{\{-?\s*(?:(?:site|page|include|layout|content|post)\b|[\"'][^\"'{}]*[\"']\s*\|)[^{}]*\}\}"
+)
+_LIQUID_COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}"), re.compile(r"\{%-?\s*endcomment\s*-?%\}")
+_LIQUID_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}"), re.compile(r"\{%-?\s*endraw\s*-?%\}")
+_WORDS_OF_LIQUID_SILENT = (
+    "include include_relative include_cached if elsif else unless for assign capture link post_url case when tabs "
+    "raw data ifversion indented_data_reference code file embed rowheaders content-ref ref param comment cycle "
+    "increment decrement break continue render seo toc stepper columns column swagger openapi youtube video gist"
+)
+_LIQUID_SILENT = frozenset(_WORDS_OF_LIQUID_SILENT.split())
+
+_LEARN_INLINE = re.compile(r":::[ ]?(?:image|icon|video|code)\b([^\n]*?)(?:(?<!:):::+|(?=\n)|\Z)")
+_LEARN_LINE = re.compile(r"^[ \t>]*:::+[ ]?(?:zone|moniker|row|column|image-end|form)\b.*$", re.M | re.I)
+_LEARN_INCLUDE = re.compile(
+    r"\[!(?:INCLUDE|CODE)[\w-]*[ ]*\[[^\[\]\n]*\][ ]*\([^()\n]*\)[^\[\]\n]*\]|\[!VIDEO[^\[\]\n]*\]", re.I
+)
+_LEARN_DIV = re.compile(r"^[ \t>]*\[!div\b[^\n]*\][ \t]*$", re.MULTILINE | re.IGNORECASE)
+_ALERT = re.compile(r"^([ \t]*>[ \t>]*)\[!([A-Za-z]+)\][+-]?[ \t]*(.*)$", re.MULTILINE)
+
+_SNIPPET = re.compile(
+    r"^[ \t]*-*8<-+.*$|^[ \t]*\[(?:TOC|\[_?TOC_?\])\][ \t]*$|:(?:octicons|material|fontawesome|simple)-[\w-]+:[ ]?",
+    re.M | re.I,
+)
+_TOC = (
+    re.compile(r"<!--[ ]*(?:toc|start doctoc)\b[^<>]*-->", re.I),
+    re.compile(r"<!--[ ]*(?:/toc|tocstop|end doctoc)\b[^<>]*-->", re.I),
+)
+_ATTRIBUTE_LINE = re.compile(
+    r"^[ \t]*(?:[-*+]|1\.)[ \t][^\n]*\n[ \t]*\{:toc\b[^{}\n]*\}[ \t]*$|^[ \t>]*\{:[^{}\n]*\}[ \t]*$", re.M
+)
+_ATTRIBUTE_LIST = re.compile(r"(?<=[^\s{])[ ]?\{:[ ]?[.#\w][^{}\n]*\}|(?<=\))\{[ ]?(?:[.#][\w-]|[\w-]+=)[^{}\n]*\}")
+_MARKDOWN_INSIDE = re.compile(r"<(\w+)\b([^<>]*?)[ ]markdown(?:=[\"']?(?:1|block|span)[\"']?)?(?=[ >])([^<>]*)>")
+
+
+def without_templates(text: str) -> str:
+    """A Markdown text without its code, and then without the tags of template languages."""
+    text = _without(text, *_TOC)
+    if "{{<" in text or "{{%" in text:
+        text = hugo(text)
+    if "{%" in text or "{{" in text:
+        text = liquid(text)
+    if ":::" in text or "[!" in text:
+        text = learn(text)
+    text = _SNIPPET.sub("", text)
+    if "{" in text:
+        text = _ATTRIBUTE_LIST.sub("", _ATTRIBUTE_LINE.sub("", text))
+    return _MARKDOWN_INSIDE.sub(r"<\1\2\3>\n\n", text)
+
+
+def hugo(text: str) -> str:
+    """Shortcodes: notes become admonitions; tabs, folds and figures leave their titles; others go."""
+    text = _HUGO.sub(_shortcode, _without(text, *_HUGO_COMMENT))
+    return _HUGO_ESCAPED.sub(r"{{\1\2\3", text)
+
+
+def liquid(text: str) -> str:
+    """Tags of Jekyll, GitHub's docs and GitBook go, by the same rules; `raw` shows what it holds as it is."""
+    text = _without(text, *_LIQUID_COMMENT)
+    kept: list[str] = []
+    for inside, part in _parts(text, *_LIQUID_RAW):
+        kept.append(part if inside else _LIQUID_VALUE.sub("", _LIQUID.sub(_tag, part)))
+    return "".join(kept)
+
+
+def learn(text: str) -> str:
+    """Extensions of Microsoft Learn: pictures leave their text, alerts (GitHub's too) become titled quotes."""
+    text = _LEARN_LINE.sub("", _LEARN_INLINE.sub(_picture_text, text))
+    return _ALERT.sub(_alert, _LEARN_DIV.sub("", _LEARN_INCLUDE.sub("", text)))
+
+
+def attributes(text: str) -> dict[str, str]:
+    """The `name="value"` pairs of a tag, names in lower case."""
+    return {key.lower(): one or two or three for key, one, two, three in _ATTRIBUTE.findall(text)}
+
+
+def block_lines(match: re.Match[str], lines: list[str]) -> str:
+    """`lines` in the place of a tag, behind the prefix of the line (of a list item or a quote) where it stands."""
+    text, start = match.string, match.start()
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    containers = _CONTAINERS.match(line)
+    prefix = re.sub(r"[^> \t]", " ", containers.group() if containers else "")
+    rest = [(prefix + each).rstrip() for each in lines]
+    first = lines[0] if line == prefix else "\n" + rest[0]
+    return "\n".join([first, *rest[1:]]) + "\n" + prefix
+
+
+def _shortcode(match: re.Match[str]) -> str:
+    _, closing, name, args = match.groups()
+    return _show(match, name.rsplit("/", 1)[-1].lower(), args, bool(closing))
+
+
+def _tag(match: re.Match[str]) -> str:
+    end, name, args = match.groups()
+    if name in _LIQUID_SILENT or name in _NOTES or name in _TITLED or name in _PICTURES:
+        return _show(match, name, args, bool(end))
+    return match.group()
+
+
+def _show(match: re.Match[str], name: str, args: str, closing: bool) -> str:
+    """What a tag of this name leaves behind."""
+    if name in _NOTES:
+        return block_lines(match, ["</div>", ""] if closing else _note(name, args))
+    if closing:
+        return ""
+    values = attributes(args)
+    quoted = [one or two or three for one, two, three in _QUOTED.findall(args)]
+    if name in _TITLED:
+        title = next((values[key] for key in _TITLE_KEYS if values.get(key)), "") or (quoted[0] if quoted else "")
+        return block_lines(match, titled(title)) if title else ""
+    if name in _PICTURES:
+        return next((values[key] for key in ("caption", "title", "alt") if values.get(key)), "")
+    if name == "kbd" and quoted:
+        return f"`{quoted[0]}`"
+    return values.get("text", "")
+
+
+def _note(name: str, args: str) -> list[str]:
+    """An admonition; its kind is the tag's, or what the first word or an attribute says, its title likewise."""
+    values = attributes(args)
+    words = [word.strip("\"'").lower() for word in args.split()]
+    kinds = (values.get("type", ""), values.get("style", ""), values.get("color", "").lower(), *words[:1])
+    kind = next((each for each in kinds if each in _TYPES), "note" if name in _ANY_KIND else name)
+    quoted = [one or two or three for one, two, three in _QUOTED.findall(_ATTRIBUTE.sub("", args))]
+    title = values.get("title") or values.get("heading")
+    return admonition(kind, title or next((each for each in quoted if each.lower() not in _TYPES), None))
+
+
+def _picture_text(match: re.Match[str]) -> str:
+    values = attributes(match.group(1))
+    return values.get("alt-text") or values.get("title") or ""
+
+
+def _alert(match: re.Match[str]) -> str:
+    quote, name, rest = match.groups()
+    bare = quote.rstrip()
+    return f"{quote}**{name.capitalize()}**\n{bare}" + (f"\n{quote}{rest}" if rest.strip() else "")
+
+
+def _parts(text: str, start: re.Pattern[str], end: re.Pattern[str]) -> list[tuple[bool, str]]:
+    """The text in pieces: what lies outside of `start` and `end` (False), and inside (True). Linear."""
+    parts: list[tuple[bool, str]] = []
+    at = 0
+    for match in start.finditer(text):
+        if match.start() < at:
+            continue
+        closing = end.search(text, match.end())
+        if closing is None:
+            break
+        parts += [(False, text[at : match.start()]), (True, text[match.end() : closing.start()])]
+        at = closing.end()
+    return [*parts, (False, text[at:])]
+
+
+def _without(text: str, start: re.Pattern[str], end: re.Pattern[str]) -> str:
+    return "".join(part for inside, part in _parts(text, start, end) if not inside)

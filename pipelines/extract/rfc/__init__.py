@@ -1,0 +1,1 @@
+"""RFCs and Internet-Drafts to Markdown."""

@@ -1,0 +1,1 @@
+"""Texinfo to Markdown."""
