@@ -187,6 +187,7 @@ class CrawlSettings(Model):
 
 
 class ExtractSettings(Model):
+    keep_links: bool = Field(default=False, description="the targets of absolute links; relative ones stay out")
     max_body_bytes: int = Field(default=32 * MIB, ge=1024, description="larger bodies go to quarantine")
     max_tags: int = Field(default=1_000_000, ge=1000)
     max_depth: int = Field(default=2000, ge=100, description="open elements at once")

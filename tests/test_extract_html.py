@@ -198,3 +198,29 @@ def test_hash_seed_changes_nothing() -> None:
         for seed in ("0", "1")
     }
     assert len(outputs) == 1
+
+
+KEEPING = ExtractSettings(keep_links=True)
+LINKED = [
+    ("<p>See <a href='https://a.example/x'>the manual</a>.</p>", "See [the manual](https://a.example/x).\n"),
+    ("<p><a href='/x'>one</a>, <a href='#y'>two</a>, <a>three</a>, <a href='javascript:x()'>four</a></p>", "one, two, three, four\n"),
+    ("<p><a href='HTTP://a.example/?a=1&amp;b=2'>x</a></p>", "[x](HTTP://a.example/?a=1&b=2)\n"),
+    ("<p><a href='https://a.example/x y(1)|2'>x</a></p>", "[x](https://a.example/x%20y%281%29%7C2)\n"),
+    ("<p><a href='https://a.example/'>https://a.example/</a></p>", "<https://a.example/>\n"),
+    ("<p><a href='https://a.example/'><img src=x></a>x</p>", "x\n"),
+    ("<p><a href='https://a.example/'>[1]</a></p>", "[[1]](https://a.example/)\n"),
+    ("<h2><a href='https://a.example/'>a <code>b</code></a></h2>", "## [a `b`](https://a.example/)\n"),
+    ("<ul><li><a href='https://a.example/'><b>a</b> c</a></li></ul>", "- [**a** c](https://a.example/)\n"),
+    ("<pre><a href='https://a.example/'>a</a></pre>", "```\na\n```\n"),
+    (
+        "<table><tr><th><a href='https://a.example/|'>a</a></th></tr><tr><td>b</td></tr></table>",
+        "| [a](https://a.example/%7C) |\n| --- |\n| b |\n",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "text"), LINKED, ids=range(len(LINKED)))
+def test_links(body: str, text: str) -> None:
+    page = f"<body><main>{body}</main></body>".encode()
+    assert extract_html(page, "text/html", URL, KEEPING).text == text
+    assert "](" not in extract(page).text

@@ -19,7 +19,15 @@ from pipelines.extract.html.formulas import read_formula
 from pipelines.extract.html.generators import UNKNOWN_PAGE, WHOLE_TEXT, Found, find_content, recognise, text_size
 from pipelines.extract.html.language import language_of
 from pipelines.extract.html.metadata.page import Element, Metadata, read_metadata
-from pipelines.extract.html.render import AS_CODE, AS_FORMULA, AS_FORMULA_BLOCK, Places, find_places, render
+from pipelines.extract.html.render import (
+    AS_CODE,
+    AS_FORMULA,
+    AS_FORMULA_BLOCK,
+    Places,
+    find_places,
+    mark_links,
+    render,
+)
 from pipelines.extract.html.roles import FORMULA
 from pipelines.extract.html.thread import thread_text
 from pipelines.extract.html.tree import INNER, LAST, NAMES, START, STOP, Longs, Tree, read_tree
@@ -52,18 +60,22 @@ def extract_html(body: bytes, content_type: str | None, url: str, limits: Extrac
     numbers, said = recognise(tree)
     metadata = read_metadata([_element(tree, node) for node in said], url)
     found = next((found for number in numbers if (found := find_content(tree, number))), None)
+    if found and limits.keep_links:
+        mark_links(tree, found.bits)
     markdown, method = (_content(tree, found), "selector") if found else ("", "")
     if not markdown:
-        markdown, method = _generic(tree, text, url)
+        markdown, method = _generic(tree, text, url, keep_links=limits.keep_links)
     if not markdown:
         raise NoText
     return _page(metadata, markdown, method, found.generator if found else "")
 
 
-def to_markdown(html: str) -> str:
+def to_markdown(html: str, *, keep_links: bool = False) -> str:
     """All of an HTML text as Markdown: for readers whose format is converted by way of HTML."""
     tree = _parse(html)
     found = find_content(tree, WHOLE_TEXT)
+    if found and keep_links:
+        mark_links(tree, found.bits)
     text = _prose_nfc(_markdown(tree, found.bits, 0)) if found else ""
     return text and text + "\n"
 
@@ -97,32 +109,40 @@ def _content(tree: Tree, found: Found) -> str:
     return text
 
 
-def _generic(tree: Tree, html: str, url: str) -> tuple[str, str]:
+def _generic(tree: Tree, html: str, url: str, *, keep_links: bool) -> tuple[str, str]:
     """The Markdown of a page that no generator entry knows, and the method that found its content.
 
     Where our model is not sure, trafilatura is asked; it is believed if it kept every block of code that the body has.
     """
     found = find_content(tree, UNKNOWN_PAGE)
     assert found is not None
+    if keep_links:
+        mark_links(tree, found.bits)
     if text_size(tree, found.bits, 0) < MIN_JUDGED:
         return _markdown(tree, found.bits, 0), "whole"
     sure = find_main_content(tree, found.bits)
     markdown = _markdown(tree, found.bits, 0)
-    if sure < MIN_SURE and (judged := _judged(html, url, len(find_places(tree, found.bits, 0)))):
-        return judged, "judged"
+    if sure < MIN_SURE:
+        blocks = len(find_places(tree, found.bits, 0))
+        if judged := _judged(html, url, blocks, keep_links=keep_links):
+            return judged, "judged"
     return markdown, "generic"
 
 
-def _judged(html: str, url: str, blocks: int) -> str:
+def _judged(html: str, url: str, blocks: int, *, keep_links: bool) -> str:
     """What trafilatura takes for the content, as Markdown; empty if it fails, or loses blocks of code."""
     try:
-        kept = trafilatura.extract(html, url=url or None, output_format="html", include_tables=True, fast=True)
+        kept = trafilatura.extract(
+            html, url=url or None, output_format="html", include_tables=True, include_links=keep_links, fast=True
+        )
     except Exception:  # noqa: BLE001 - whatever it trips over, our own answer is still there
         return ""
     if not kept:
         return ""
     tree = _parse(kept)
     whole = find_content(tree, WHOLE_TEXT)
+    if whole and keep_links:
+        mark_links(tree, whole.bits)
     if whole is None or len(find_places(tree, whole.bits, 0)) < blocks:
         return ""
     return _markdown(tree, whole.bits, 0)

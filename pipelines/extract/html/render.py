@@ -7,7 +7,11 @@ the marks of the lists and quotes that it is in.
 
 from __future__ import annotations
 
+import html as entities
+import re
+from functools import partial
 from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 
@@ -103,6 +107,10 @@ MAX_EXPONENT = 6
 MAX_GROWTH = 16
 _H1 = TAG["h1"]
 _P = TAG["p"]
+_SCHEMES = tuple(np.frombuffer(scheme, np.uint8) for scheme in (b"http://", b"https://"))
+_LINK = re.compile(rb"(?:\[([^\[\]\n]*))?\]\(\0(\d+)-(\d+)\0\)")
+_LINE_ENDS = {9: None, 10: None, 13: None}  # as URLs are read: WHATWG URL, 4.1
+_IN_TARGETS = "!#$%&'*+,-./:;=?@[]_~"  # what a target may hold as it is; brackets and pipes end it or its cell
 
 
 class Places(NamedTuple):
@@ -117,6 +125,8 @@ class Places(NamedTuple):
 def render(tree: Tree, bits: Longs, root: int, places: Places) -> bytes:
     """The Markdown of a node and what is below it: UTF-8, without the line end behind the last line.
 
+    The targets of the links that `mark_links` marked are kept.
+
     Raises `Unreadable` with `too_large` where the marks of nested lists and quotes make many times more of it.
     """
     page = Page(tree.html, tree.nodes, tree.tag, bits)
@@ -127,10 +137,44 @@ def render(tree: Tree, bits: Longs, root: int, places: Places) -> bytes:
         pen = w.new_pen(room)
         size = _walk(page, root, places, pen, pad, stack)
         if size <= room:
-            return pen.out[:size].tobytes()
+            out = pen.out[:size].tobytes()
+            return _LINK.sub(partial(_linked, tree.html), out) if b"\0" in out else out
         if size > MAX_GROWTH * len(tree.html) + (1 << 20):
             raise Unreadable("too_large", f"{size} bytes of Markdown from {len(tree.html)} bytes of HTML")
         room = size
+
+
+def mark_links(tree: Tree, bits: Longs) -> None:
+    """Marks the links whose targets can stand in a text that left its page: the absolute ones, of http and https."""
+    _mark_links(Page(tree.html, tree.nodes, tree.tag, bits), *_SCHEMES)
+
+
+@compiled
+def _mark_links(page: Page, plain: Bytes, secure: Bytes) -> None:
+    for i in range(len(page.tag)):
+        if KIND[page.tag[i]] == LINK:
+            begin, end = value_of(page, i, HREF)
+            if _begins_with(page.html, begin, end, plain) or _begins_with(page.html, begin, end, secure):
+                page.bits[i] |= LINKS
+
+
+@inner
+def _begins_with(html: Bytes, begin: int, end: int, letters: Bytes) -> bool:
+    """Whether html[begin:end] begins with letters, and is more than these; in any case."""
+    k = 0
+    while k < len(letters) and begin + k < end and html[begin + k] | 32 == letters[k] | 32:
+        k += 1
+    return k == len(letters) and begin + k < end
+
+
+def _linked(html: Bytes, match: re.Match[bytes]) -> bytes:
+    """A link whose target stands at match's two offsets in html; a text that is its target alone is an autolink."""
+    text, begin, end = match[1], int(match[2]), int(match[3])
+    target = entities.unescape(html[begin:end].tobytes().decode("utf-8", "replace")).strip().translate(_LINE_ENDS)
+    written = quote(target, safe=_IN_TARGETS).encode()
+    if text == written:
+        return b"<" + written + b">"
+    return (b"" if text is None else b"[" + text) + b"](" + written + b")"
 
 
 def find_places(tree: Tree, bits: Longs, root: int) -> Ints:

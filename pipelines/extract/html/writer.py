@@ -389,7 +389,7 @@ def close_marks(pen: Pen, down_to: int) -> None:
             put(pen, 93)
             put(pen, 40)
             pen.s[at] = NOTHING
-            put(pen, 0)  # the target is put in by `render`
+            put(pen, 0)  # where the target stands: `render.py` puts it in
             put_number(pen, pen.s[at + 1])
             put(pen, 45)
             put_number(pen, pen.s[at + 2])
