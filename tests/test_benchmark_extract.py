@@ -104,6 +104,7 @@ def tables_of(html):
             "<p><code>&lt;Directory&gt;<br>\n&nbsp;&nbsp;Allow <b> x</b><br>\n&lt;/Directory&gt;</code>",
             "<Directory>\n  Allow x\n</Directory>",
         ),
+        ("<table><tr><td><pre>\n\nx</pre></table>", "\nx"),
     ],
 )
 def test_a_block_is_what_a_browser_shows(html, code):

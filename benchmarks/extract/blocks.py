@@ -14,6 +14,7 @@ PREFORMATTED = "pre, xmp, listing"
 FRAGMENT = "div.fragment"
 BLOB = "table.js-file-line-container, table.blob-wrapper, table.highlight"
 LINE_OF_ITS_OWN = "div, li, tr, p, dl, dt, dd, ul, ol, table, span.line"
+CELLS = ("td", "th", "caption")
 LANGUAGE_LEVELS = 8
 WHOLE_PARTS = "html, body, main, article, section, li, dd, blockquote"
 NO_LANGUAGE = frozenset(
@@ -77,8 +78,10 @@ def blocks(tree: Tree, main: Element) -> list[Block]:
             continue
         inside.update(element.iter())
         content = _pre(element, False) if kind == "pre" else _lines(element)
+        extra = kind == "pre" and _has_extra_line(tree, element)
+        content = content[extra:]
         if content.strip():
-            alternative = _pre(element, True) if kind == "pre" else content
+            alternative = _pre(element, True)[extra:] if kind == "pre" else content
             also = alternative if alternative != content else ""
             found.append(Block(kind=kind, text=content, also=also, language=language(tree, element)))
     return found
@@ -96,6 +99,11 @@ def _kind(element: Element) -> str:
     if matches(element, BLOB) and len(list(find(element, "td.blob-code"))) > 1:
         return "lines"
     return ""
+
+
+def _has_extra_line(tree: Tree, element: Element) -> bool:
+    """Whether the text begins with the line end right behind `<pre>`, which HTML drops: html5lib keeps it in cells."""
+    return (element.text or "").startswith("\n") and any(each.tag in CELLS for each in tree.ancestors(element))
 
 
 def _pre(element: Element, with_alternatives: bool) -> str:
