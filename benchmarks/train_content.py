@@ -17,7 +17,7 @@ import html
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -70,17 +70,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="write manifests/content.json")
     options = parser.parse_args(arguments)
     known = load(options.truths)
-    manuals = sorted(options.manuals.glob("*/*.html"), key=lambda file: (file.parent.name, int(file.stem)))
     with ProcessPoolExecutor(2) as pool:
-        samples = [*pool.map(_sample, known, chunksize=8), *filter(None, pool.map(_manual, manuals, chunksize=8))]
-        folds = list(pool.map(_unseen, [(samples, fold) for fold in range(FOLDS)]))
-        whole = _train(samples)
-        unseen = dict(pair for fold in folds for pair in fold)
-        seen = dict(pool.map(_f1, [(sample.page, whole) for sample in samples], chunksize=8))
-    cross_validated = _by_group(samples, unseen)
-    _print(samples, {"sites not seen": unseen, "pages of the training": seen})
+        pages = samples(known, options.manuals, pool)
+        models = fold_models(pages, pool)
+        whole = _train(pages)
+        unseen = dict(pool.map(_f1, [(each.page, models[fold_of(each.page)]) for each in pages], chunksize=8))
+        seen = dict(pool.map(_f1, [(each.page, _model(whole)) for each in pages], chunksize=8))
+    cross_validated = _by_group(pages, unseen)
+    _print(pages, {"sites not seen": unseen, "pages of the training": seen})
     if options.write:
-        _write(whole, hashes(options.truths), len(samples), cross_validated)
+        _write(whole, hashes(options.truths), len(pages), cross_validated)
+
+
+def samples(known: Sequence[Known], manuals: Path, pool: Executor) -> list[Sample]:
+    """The pages of the ground truths, and the first ones of each package below `manuals`."""
+    files = sorted(manuals.glob("*/*.html"), key=lambda file: (file.parent.name, int(file.stem)))
+    return [*pool.map(_sample, known, chunksize=8), *filter(None, pool.map(_manual, files, chunksize=8))]
+
+
+def fold_models(pages: Sequence[Sample], pool: Executor) -> list[content.Model]:
+    """For each fold of sites a model of the others."""
+    others = [[page for page in pages if fold_of(page.page) != fold] for fold in range(FOLDS)]
+    return [_model(forest) for forest in pool.map(_train, others)]
 
 
 def _print(samples: Sequence[Sample], measured: dict[str, dict[Path, float]]) -> None:
@@ -252,26 +263,23 @@ def _train(samples: Sequence[Sample]) -> Forest:
     return fit(np.concatenate(rows), np.concatenate(labels), weight / weight.mean(), Settings())
 
 
-def _unseen(task: tuple[Sequence[Sample], int]) -> list[tuple[Path, float]]:
-    """The F1 of the pages of a fold, by a model of the others."""
-    samples, fold = task
-    forest = _train([sample for sample in samples if _fold(sample.page) != fold])
-    return [_f1((sample.page, forest)) for sample in samples if _fold(sample.page) == fold]
-
-
-def _fold(page: Known) -> int:
+def fold_of(page: Known) -> int:
+    """The fold of a page: that of its registrable domain."""
     labels = (urlsplit(page.url).hostname or "").split(".")
     size = 3 if len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in SECOND_LEVEL else 2
     return int(hashlib.sha256(".".join(labels[-size:]).encode()).hexdigest(), 16) % FOLDS
 
 
-def _f1(task: tuple[Known, Forest]) -> tuple[Path, float]:
+def _model(forest: Forest) -> content.Model:
+    return content.Model(forest.column.astype(np.uint16), forest.limit, forest.value, SHIFT, SWITCH)
+
+
+def _f1(task: tuple[Known, content.Model]) -> tuple[Path, float]:
     """The F1 of what the generic path makes of a page, whoever knows it."""
-    page, forest = task
+    page, model = task
     tree = _tree(page.file)
     bits = _generic_bits(tree)
     blocks = cut(tree, bits)
-    model = content.Model(forest.column.astype(np.uint16), forest.limit, forest.value, SHIFT, SWITCH)
     content.mark(tree, bits, blocks, content.score(features(tree, blocks), model), model)
     text = plain(_markdown(tree, bits, 0))
     return page.file, score(page, text, Counter())["f1"]

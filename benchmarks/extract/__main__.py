@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.extract import fidelity, ground, independent, packages, report, speed, summary, targets
+from benchmarks.extract import fidelity, ground, independent, packages, report, speed, summary, targets, unseen
 from benchmarks.extract.tools import TOOLS, version
 
 PARTS = ("code", "tables", "independent", "truth", "speed")
@@ -116,6 +116,9 @@ def _truth(
         log(f"skipped the ground truths: there are none in {options.truth}")
         return
     results["truth"] = ground.measure(known, tools, options.workers, log)
+    manuals = options.cache / "pages"
+    if "ours" in tools and manuals.is_dir():
+        results["truth"][unseen.NAME] = unseen.measure(known, manuals, options.workers, log)
     summary.truth_tables(results["truth"])
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import lxml.html
@@ -68,19 +69,27 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def measure(pages: Sequence[Known], tools: Sequence[str], workers: int, log: Log) -> dict[str, dict[str, Scores]]:
-    """Of each tool, by `SET/all` and by `SET/TYPE` where a set has several: means over pages, and `pages`, `failed`."""
-    types = {name: {page.type for page in pages if page.set == name} for name in {page.set for page in pages}}
+    """Of each tool the `means` over the pages."""
     tasks = [_Task(page, tuple(tools)) for page in pages]
-    collected: dict[str, dict[str, list[Scores]]] = {tool: {} for tool in tools}
+    collected: dict[str, list[Scores]] = {tool: [] for tool in tools}
     with ProcessPoolExecutor(workers) as pool:
-        for number, (task, answers) in enumerate(zip(tasks, pool.map(_page, tasks, chunksize=4), strict=True), 1):
+        for number, answers in enumerate(pool.map(_page, tasks, chunksize=4), 1):
             for tool, scores in answers.items():
-                several = len(types[task.page.set]) > 1
-                for group in {f"{task.page.set}/all", f"{task.page.set}/{task.page.type if several else 'all'}"}:
-                    collected[tool].setdefault(group, []).append(scores)
+                collected[tool].append(scores)
             if number % 100 == 0:
                 log(f"scored {number} of {len(tasks)} pages with a ground truth")
-    return {tool: {group: _mean(rows) for group, rows in groups.items()} for tool, groups in collected.items()}
+    return {tool: means(pages, scores) for tool, scores in collected.items()}
+
+
+def means(pages: Sequence[Known], scores: Sequence[Scores]) -> dict[str, Scores]:
+    """By `SET/all` and by `SET/TYPE` where a set has several: means over pages, and `pages`, `failed`."""
+    types = {name: {page.type for page in pages if page.set == name} for name in {page.set for page in pages}}
+    groups: dict[str, list[Scores]] = {}
+    for page, of_page in zip(pages, scores, strict=True):
+        several = len(types[page.set]) > 1
+        for group in {f"{page.set}/all", f"{page.set}/{page.type if several else 'all'}"}:
+            groups.setdefault(group, []).append(of_page)
+    return {group: _mean(rows) for group, rows in groups.items()}
 
 
 def _mean(rows: Sequence[Scores]) -> Scores:
@@ -97,14 +106,23 @@ _running: dict[str, Watched] = {}
 
 def _page(task: _Task) -> dict[str, Scores]:
     body = gzip.decompress(task.page.file.read_bytes())
-    whole = Counter(words(page_text(body)))
     answers = {}
     for name in task.tools:
         watched = _running.setdefault(name, Watched(TOOLS[name]))
         watched.failures = {}
-        text = plain(watched(body, task.page.url))
-        answers[name] = {**score(task.page, text, whole), "failed": float(bool(watched.failures))}
+        scores = score_page(task.page, watched(body, task.page.url))
+        answers[name] = {**scores, "failed": float(bool(watched.failures))}
     return answers
+
+
+def score_page(page: Known, output: str) -> Scores:
+    """The measures of one page; output: a tool's Markdown or text."""
+    return score(page, plain(output), _whole(page))
+
+
+@lru_cache(maxsize=2)
+def _whole(page: Known) -> Counter[str]:
+    return Counter(words(page_text(gzip.decompress(page.file.read_bytes()))))
 
 
 def page_text(body: bytes) -> str:
