@@ -31,7 +31,7 @@ from benchmarks.extract.ground import Known, hashes, load, score
 from benchmarks.extract.markdown import plain, words
 from benchmarks.extract.report import table
 from manifests.models import ExtractSettings
-from pipelines.extract.decode import decode
+from pipelines.extract.decode import decode_utf8
 from pipelines.extract.html import content
 from pipelines.extract.html.content_blocks import END, FIRST, cut
 from pipelines.extract.html.content_features import NAMES, features
@@ -152,7 +152,7 @@ def _body(file: Path) -> bytes:
 
 
 def _tree(file: Path) -> Tree:
-    text = decode(_body(file), "text/html")
+    text = decode_utf8(_body(file), "text/html")
     return _parse(expand(text) if is_xhtml(text, "text/html") else text)
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from manifests.models import ExtractSettings
 from pipelines.extract.child import extract
-from pipelines.extract.guards import open_depth
 from pipelines.extract.html.reader import extract_html
 from pipelines.extract.page import NoText, Page, Unreadable
 
@@ -217,19 +216,6 @@ def test_soup(parts: list[str]) -> None:
             assert error.reason != "parser_error", error
         except NoText:
             pass
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from(["div", "/div", "ul", "/ul", "x", "/x"])))
-def test_depth_is_never_below_what_a_stack_of_each_name_has(tags: list[str]) -> None:
-    deepest, opened = 0, dict.fromkeys(("div", "ul", "x"), 0)
-    for tag in tags:
-        if tag[0] == "/":
-            opened[tag[1:]] = max(0, opened[tag[1:]] - 1)
-        else:
-            opened[tag] += 1
-        deepest = max(deepest, sum(opened.values()))
-    assert open_depth(tags, -1) == deepest
 
 
 def test_child_answers_in_json() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
+from filters.octets import count_bad
 from pipelines.extract.page import Unreadable
 
 MAX_BAD_SHARE = 0.01
@@ -28,8 +29,6 @@ PRESCAN_BYTES = 1024
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _XML = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)", re.IGNORECASE)
 _META = re.compile(rb"<meta[^>]{1,300}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_C0 = bytes(c for c in range(32) if c not in b"\t\n\r\f") + b"\x7f"
-_C1 = re.compile(rb"\xc2[\x80-\x9f]")
 
 
 def decode(body: bytes, content_type: str | None) -> str:
@@ -37,15 +36,28 @@ def decode(body: bytes, content_type: str | None) -> str:
 
     content_type: the header as it came, or None. Raises `Unreadable` with `undecodable`.
     """
+    return decode_utf8(body, content_type).decode("utf-8")
+
+
+def decode_utf8(body: bytes, content_type: str | None) -> bytes:
+    """As `decode`, in UTF-8: a body that is in it costs a check, and no copy."""
     tried = []
     for codec in _candidates(body, content_type):
         if codec in tried:
             continue
         tried.append(codec)
-        text = body.decode(codec, "replace")
-        if _bad_characters(text) <= MAX_BAD_SHARE * len(text):
-            return text.removeprefix("\ufeff").replace("\0", "")
+        text = _in_utf8(body, codec)
+        bad, characters = count_bad(text)
+        if bad <= MAX_BAD_SHARE * characters:
+            text = text.removeprefix(BYTE_ORDER_MARKS[0][0])
+            return text.replace(b"\0", b"") if b"\0" in text else text
     raise Unreadable("undecodable", f"tried {', '.join(tried)}")
+
+
+def _in_utf8(body: bytes, codec: str) -> bytes:
+    if codec == "utf-8" and _is_utf8(body):
+        return body
+    return body.decode(codec, "replace").encode("utf-8", "replace")
 
 
 def _candidates(body: bytes, content_type: str | None) -> Iterator[str]:
@@ -77,12 +89,3 @@ def _is_utf8(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _bad_characters(text: str) -> int:
-    """How many characters are replacement characters or controls that no text has."""
-    raw = text.encode("utf-8", "replace")
-    controls = len(raw) - len(raw.translate(None, _C0))
-    if text.isascii():
-        return controls
-    return controls + raw.count(b"\xef\xbf\xbd") + sum(1 for _ in _C1.finditer(raw))

@@ -9,15 +9,10 @@ Markup made to deceive the estimate meets the converter's own depth limit, and t
 from __future__ import annotations
 
 import re
-from collections import Counter
 
-import numpy as np
-from numpy.typing import NDArray
-
+from filters.octets import CLOSES_INLINE, INLINE, LEAF, count_tags, element_names
 from manifests.models import ExtractSettings
 from pipelines.extract.page import Unreadable
-
-Ints = NDArray[np.int64]
 
 MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -51,17 +46,17 @@ _CLOSED_BY_OTHERS = (
     "tbody td tfoot th thead tr"
 )
 _SVG_LEAVES = "circle ellipse image line path polygon polyline rect stop use"
-FLAT = VOID | frozenset(f"{_CLOSED_BY_OTHERS} {_SVG_LEAVES}".split())
-_INLINE = (
+_INLINES = (
     "a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark nobr q s samp small "
     "span strike strong sub sup tt u var"
 )
-INLINE = frozenset(_INLINE.split())
-_CLOSES_INLINE = "p li dt dd td th tr caption option table"
-CLOSES_INLINE = frozenset(_CLOSES_INLINE.split())
+_NAMES = element_names(
+    [(name, LEAF) for name in f"{_VOID} {_CLOSED_BY_OTHERS} {_SVG_LEAVES}".split()]
+    + [(name, INLINE) for name in _INLINES.split()]
+    + [(name, CLOSES_INLINE) for name in ["p", "li", "dt", "dd", "td", "th", "tr", "caption", "option", "table"]]
+)
 
-_TAG = re.compile(r"<(/?[a-z][^\s/>]*)")
-_SKIPPED = (("<!--", "-->"), ("<script", "</script"), ("<style", "</style"), ("<svg", "</svg"))
+_SKIPPED = ((b"<!--", b"-->"), (b"<script", b"</script"), (b"<style", b"</style"), (b"<svg", b"</svg"))
 
 
 def check_body(body: bytes, limits: ExtractSettings) -> None:
@@ -80,86 +75,26 @@ def check_body(body: bytes, limits: ExtractSettings) -> None:
         raise Unreadable("not_text", "the body is bzip2")
 
 
-def check_structure(text: str, limits: ExtractSettings) -> None:
+def check_structure(page: str | bytes, limits: ExtractSettings) -> None:
     """Refuse HTML with more than `max_tags` tags or about `max_depth` open elements at once.
 
-    Raises `Unreadable` with `too_many_tags` or `too_deep`.
+    page: text, or its UTF-8. Raises `Unreadable` with `too_many_tags` or `too_deep`.
     """
-    opened = text.count("<")
-    if opened <= limits.max_tags and opened - text.count("</") <= limits.max_depth:
+    utf8 = page if isinstance(page, bytes) else page.encode("utf-8", "replace")
+    tags = count_tags(utf8, _NAMES)
+    if tags.count > limits.max_tags:
+        raise Unreadable("too_many_tags", f"{tags.count} tags, limit {limits.max_tags}")
+    if tags.depth <= limits.max_depth:
         return
-    lower = text.lower()
-    if lower.count("<") > limits.max_tags:
-        tags = sum(1 for _ in _TAG.finditer(lower))
-        if tags > limits.max_tags:
-            raise Unreadable("too_many_tags", f"{tags} tags, limit {limits.max_tags}")
-    depth = open_depth(_TAG.findall(lower), limits.max_depth)
-    if depth > limits.max_depth:
-        for start, end in _SKIPPED:
-            lower = _without(lower, start, end)
-        depth = open_depth(_TAG.findall(lower), limits.max_depth)
+    lower = utf8.lower()
+    for start, end in _SKIPPED:
+        lower = _without(lower, start, end)
+    depth = count_tags(lower, _NAMES).depth
     if depth > limits.max_depth:
         raise Unreadable("too_deep", f"about {depth} open elements, limit {limits.max_depth}")
 
 
-def open_depth(tags: list[str], enough: int) -> int:
-    """About the largest number of open elements, of tags such as `div` and `/div`, in lower case.
-
-    Where a cheaper bound is already at most `enough`, that bound is returned.
-    """
-    counts = Counter(tags)
-    nesting = [name for name in counts if name[0] != "/" and name not in FLAT]
-    bound = sum(counts[name] for name in nesting)
-    if bound <= enough:
-        return bound
-    number = {name: 2 * i for i, name in enumerate(nesting)}
-    number |= {"/" + name: 2 * i + 1 for i, name in enumerate(nesting) if "/" + name in counts}
-    numbers = np.array([number.get(tag, -1) for tag in tags], dtype=np.int64)
-    inline = np.array([name in INLINE for name in nesting], dtype=bool)
-    closes = np.array([tag in CLOSES_INLINE for tag in tags], dtype=bool)
-    segments = np.cumsum(closes)
-    known = numbers >= 0
-    names, steps, segments = numbers[known] // 2, 1 - 2 * (numbers[known] % 2), segments[known]
-    inside = inline[names]
-    blocks = np.cumsum(_effects(names[~inside], steps[~inside]))
-    width = len(nesting)
-    running = np.cumsum(_effects(segments[inside] * width + names[inside], steps[inside]))
-    return int(blocks.max(initial=0)) + _largest_rise(running, segments[inside])
-
-
-def _effects(keys: Ints, steps: Ints) -> Ints:
-    """The change of open elements at each tag, where a closing tag without an open one does nothing.
-
-    keys, steps: int64 (n,); one counter per key, never below zero.
-    """
-    order = np.argsort(keys, kind="stable")
-    first = np.ones(len(keys), dtype=bool)
-    first[1:] = keys[order][1:] != keys[order][:-1]
-    group = np.cumsum(first) - 1
-    total = np.cumsum(steps[order])
-    before = (total - steps[order])[first][group]
-    # One running minimum serves all groups: each group lies far below the one before it.
-    shift = -group * (2 * len(keys) + 2)
-    low = np.minimum.accumulate(np.minimum(total - before, 0) + shift) - shift
-    count = total - before - low
-    change = np.diff(count, prepend=0)
-    change[first] = count[first]
-    effects: Ints = np.empty_like(change)
-    effects[order] = change
-    return effects
-
-
-def _largest_rise(running: Ints, segments: Ints) -> int:
-    """The largest value of `running` (n,) above its value before the segment began."""
-    if not len(running):
-        return 0
-    first = np.ones(len(segments), dtype=bool)
-    first[1:] = segments[1:] != segments[:-1]
-    before = np.concatenate(([0], running[:-1]))[first][np.cumsum(first) - 1]
-    return int((running - before).max())
-
-
-def _without(text: str, start: str, end: str) -> str:
+def _without(text: bytes, start: bytes, end: bytes) -> bytes:
     """The text without what lies between each `start` and the next `end`; linear in its length."""
     kept = []
     at = 0
@@ -167,7 +102,7 @@ def _without(text: str, start: str, end: str) -> str:
         kept.append(text[at:begin])
         at = text.find(end, begin)
         if at < 0:
-            return "".join(kept)
+            return b"".join(kept)
         at += len(end)
     kept.append(text[at:])
-    return "".join(kept)
+    return b"".join(kept)

@@ -12,7 +12,7 @@ import trafilatura
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from manifests.models import ExtractSettings
-from pipelines.extract.decode import decode
+from pipelines.extract.decode import decode_utf8
 from pipelines.extract.guards import check_body, check_structure
 from pipelines.extract.html.content import find_main_content
 from pipelines.extract.html.formulas import read_formula
@@ -52,7 +52,7 @@ def extract_html(body: bytes, content_type: str | None, url: str, limits: Extrac
     Raises `Unreadable` (to quarantine) and `NoText` (to drop).
     """
     check_body(body, limits)
-    text = decode(body, content_type)
+    text = decode_utf8(body, content_type)
     if is_xhtml(text, content_type):
         text = expand(text)
     check_structure(text, limits)
@@ -72,7 +72,7 @@ def extract_html(body: bytes, content_type: str | None, url: str, limits: Extrac
 
 def to_markdown(html: str, *, keep_links: bool = False) -> str:
     """All of an HTML text as Markdown: for readers whose format is converted by way of HTML."""
-    tree = _parse(html)
+    tree = _parse(html.encode("utf-8", "replace"))
     found = find_content(tree, WHOLE_TEXT)
     if found and keep_links:
         mark_links(tree, found.bits)
@@ -80,7 +80,7 @@ def to_markdown(html: str, *, keep_links: bool = False) -> str:
     return text and text + "\n"
 
 
-def _parse(text: str) -> Tree:
+def _parse(text: bytes) -> Tree:
     try:
         return read_tree(LexborHTMLParser(text).html or "")
     except SelectolaxError as error:
@@ -109,7 +109,7 @@ def _content(tree: Tree, found: Found) -> str:
     return text
 
 
-def _generic(tree: Tree, html: str, url: str, *, keep_links: bool) -> tuple[str, str]:
+def _generic(tree: Tree, html: bytes, url: str, *, keep_links: bool) -> tuple[str, str]:
     """The Markdown of a page that no generator entry knows, and the method that found its content.
 
     Where our model is not sure, trafilatura is asked; it is believed if it kept every block of code that the body has.
@@ -129,17 +129,22 @@ def _generic(tree: Tree, html: str, url: str, *, keep_links: bool) -> tuple[str,
     return markdown, "generic"
 
 
-def _judged(html: str, url: str, blocks: int, *, keep_links: bool) -> str:
+def _judged(html: bytes, url: str, blocks: int, *, keep_links: bool) -> str:
     """What trafilatura takes for the content, as Markdown; empty if it fails, or loses blocks of code."""
     try:
         kept = trafilatura.extract(
-            html, url=url or None, output_format="html", include_tables=True, include_links=keep_links, fast=True
+            html.decode("utf-8"),
+            url=url or None,
+            output_format="html",
+            include_tables=True,
+            include_links=keep_links,
+            fast=True,
         )
     except Exception:  # noqa: BLE001 - whatever it trips over, our own answer is still there
         return ""
     if not kept:
         return ""
-    tree = _parse(kept)
+    tree = _parse(kept.encode("utf-8", "replace"))
     whole = find_content(tree, WHOLE_TEXT)
     if whole and keep_links:
         mark_links(tree, whole.bits)

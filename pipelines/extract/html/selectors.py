@@ -41,6 +41,7 @@ _COMPOUND = re.compile(
       |\[\s*(?P<name>[A-Za-z][\w:.-]*)\s*(?:(?P<op>[\^*$~]?=)\s*(?:"(?P<dq>[^"]*)"|'(?P<sq>[^']*)'|(?P<bare>[^\]\s"']+))\s*)?\]""",
     re.VERBOSE,
 )
+_RARE = frozenset(("html", "head", "body", "title", "base", "meta", "link", "main"))  # tags
 _JOIN = re.compile(r"\s*(>)\s*|\s+")
 
 
@@ -51,8 +52,8 @@ class Sheet(NamedTuple):
     compound needs it, and above[slot], the bit that a node with this feature sets for all below it. Selector s
     cannot match a node unless all bits of needs_above[s] are set above it. Compound c needs features
     [need_at[c], need_at[c + 1]) of `needs` and conditions [test_at[c], test_at[c + 1]), rows of `tests`: operator,
-    begin and end of the name and of the value in `letters`. child[c]: whether c's right neighbour must be its child.
-    bits[s]: what a match adds to a node.
+    number of the attribute's name, begin and end of the value in `letters`. names[n]: begin and end of a name there.
+    child[c]: whether c's right neighbour must be its child. bits[s]: what a match adds to a node.
     """
 
     slots: Hashes
@@ -65,6 +66,7 @@ class Sheet(NamedTuple):
     needs: Hashes
     test_at: Ints
     tests: Ints
+    names: Ints
     letters: Bytes
     child: Ints
     bits: Longs
@@ -78,6 +80,7 @@ def compile_sheet(selectors: Sequence[tuple[str, int]]) -> Sheet:
     """A sheet of selectors, each with the bits that a match adds. Raises SelectorError."""
     first, need_at, needs, test_at, tests, child = [0], [0], [], [0], [], []
     letters = bytearray()
+    names: dict[str, tuple[int, int]] = {}
     by_feature: dict[int, list[int]] = {}  # by the hash of a feature
     above: dict[int, int] = {}
     needs_above = []
@@ -91,9 +94,12 @@ def compile_sheet(selectors: Sequence[tuple[str, int]]) -> Sheet:
                     needs_above[-1] |= above.setdefault(feature_hash(feature), 1 << (len(above) % 64))
             needs += [feature_hash(feature) for feature in features]
             for name, operator, value in conditions:
+                if name not in names:
+                    names[name] = len(letters), len(letters) + len(name)
+                    letters += name.encode()
                 begin = len(letters)
-                letters += name.encode() + _as_written(value.lower()).encode()
-                tests.append((_OPERATORS[operator], begin, begin + len(name.encode()), len(letters)))
+                letters += _as_written(value.lower()).encode()
+                tests.append((_OPERATORS[operator], list(names).index(name), begin, len(letters)))
             need_at.append(len(needs))
             test_at.append(len(tests))
             child.append(int(is_child))
@@ -122,6 +128,7 @@ def compile_sheet(selectors: Sequence[tuple[str, int]]) -> Sheet:
         np.array(needs, np.uint64),
         np.array(test_at, np.int32),
         np.array(tests, np.int32).reshape(-1, 4),
+        np.array(list(names.values()), np.int32).reshape(-1, 2),
         np.frombuffer(bytes(letters) or b"\0", np.uint8),
         np.array(child, np.int32),
         np.array([bits for _, bits in selectors], np.int64),
@@ -135,7 +142,8 @@ def match(tree: Tree, sheet: Sheet) -> tuple[Longs, Ints]:
     seen = np.zeros(1 << 13, dtype=np.bool_)
     possible = np.ones(len(sheet.bits), dtype=np.bool_)
     above = np.zeros(len(tree.tag) + 1, dtype=np.uint64)
-    _match(tree, sheet, bits, found, seen, possible, above, np.empty(MAX_COMPOUNDS, dtype=np.int32))
+    read = np.full((3, len(sheet.names)), -1, dtype=np.int32)
+    _match(tree, sheet, bits, found, seen, possible, above, np.empty(MAX_COMPOUNDS, dtype=np.int32), read)
     return bits, found
 
 
@@ -176,15 +184,26 @@ def _as_written(value: str) -> str:
 
 
 def _rarest(features: Sequence[str]) -> str:
-    """The feature to look a selector up by: an id, else a class, an attribute, a tag."""
-    return min(features, key=lambda feature: "#.[".find(feature[0]) % 4)
+    """The feature to look a selector up by: an id, else a class, a tag that is rare, an attribute, another tag."""
+    return min(features, key=lambda feature: 2 if feature in _RARE else ("#.-[".find(feature[0])) % 5)
 
 
 @compiled
 def _match(
-    tree: Tree, sheet: Sheet, bits: Longs, found: Ints, seen: Bools, possible: Bools, above: Hashes, tried: Ints
+    tree: Tree,
+    sheet: Sheet,
+    bits: Longs,
+    found: Ints,
+    seen: Bools,
+    possible: Bools,
+    above: Hashes,
+    tried: Ints,
+    read: Ints,
 ) -> None:
-    """above[i]: the bits that node i and those above it set; the last is for the root, which has none above."""
+    """above[i]: the bits that node i and those above it set; the last is for the root, which has none above.
+
+    read: of each attribute's name the node that was last asked for it, and where its value stands.
+    """
     mask = np.uint64(len(sheet.slots) - 1)
     _rule_out(tree, sheet, seen, possible)
     for node in range(len(tree.tag)):
@@ -206,7 +225,7 @@ def _match(
                     continue
                 if found[selector] >= 0 and bits[node] & sheet.bits[selector] == sheet.bits[selector]:
                     continue
-                if _matches(tree, sheet, node, selector, tried):
+                if _matches(tree, sheet, node, selector, tried, read):
                     bits[node] |= sheet.bits[selector]
                     if found[selector] < 0:
                         found[selector] = node
@@ -226,10 +245,10 @@ def _rule_out(tree: Tree, sheet: Sheet, seen: Bools, possible: Bools) -> None:
 
 
 @inner
-def _matches(tree: Tree, sheet: Sheet, node: int, selector: int, tried: Ints) -> bool:
+def _matches(tree: Tree, sheet: Sheet, node: int, selector: int, tried: Ints, read: Ints) -> bool:
     """Whether a node matches a selector; ancestors are tried from near to far, with a way back."""
     begin, end = sheet.first[selector], sheet.first[selector + 1]
-    if not _fits(tree, sheet, node, begin):
+    if not _fits(tree, sheet, node, begin, read):
         return False
     if end == begin + 1:
         return True
@@ -239,10 +258,10 @@ def _matches(tree: Tree, sheet: Sheet, node: int, selector: int, tried: Ints) ->
     at = tree.nodes[PARENT, node]
     while compound < end:
         level = compound - begin
-        while at >= 0 and levels and not sheet.child[compound] and not _fits(tree, sheet, at, compound):
+        while at >= 0 and levels and not sheet.child[compound] and not _fits(tree, sheet, at, compound, read):
             at = tree.nodes[PARENT, at]
             levels -= 1
-        if levels and at >= 0 and _fits(tree, sheet, at, compound):
+        if levels and at >= 0 and _fits(tree, sheet, at, compound, read):
             tried[level] = at
             at = tree.nodes[PARENT, at]
             compound += 1
@@ -258,7 +277,7 @@ def _matches(tree: Tree, sheet: Sheet, node: int, selector: int, tried: Ints) ->
 
 
 @inner
-def _fits(tree: Tree, sheet: Sheet, node: int, compound: int) -> bool:
+def _fits(tree: Tree, sheet: Sheet, node: int, compound: int, read: Ints) -> bool:
     """Whether a node has all that a compound asks for."""
     for k in range(sheet.need_at[compound], sheet.need_at[compound + 1]):
         present = False
@@ -269,9 +288,17 @@ def _fits(tree: Tree, sheet: Sheet, node: int, compound: int) -> bool:
         if not present:
             return False
     for k in range(sheet.test_at[compound], sheet.test_at[compound + 1]):
-        operator, name, value, close = sheet.tests[k, 0], sheet.tests[k, 1], sheet.tests[k, 2], sheet.tests[k, 3]
-        begin, end = attribute(tree.html, tree.nodes[START, node], tree.nodes[INNER, node], sheet.letters, name, value)
-        if begin < 0 or not _holds(tree.html, begin, end, operator, sheet.letters, value, close):
+        name = sheet.tests[k, 1]
+        if read[0, name] != node:
+            letters, close = sheet.names[name, 0], sheet.names[name, 1]
+            begin, end = attribute(
+                tree.html, tree.nodes[START, node], tree.nodes[INNER, node], sheet.letters, letters, close
+            )
+            read[0, name], read[1, name], read[2, name] = node, begin, end
+        begin, end = read[1, name], read[2, name]
+        if begin < 0 or not _holds(
+            tree.html, begin, end, sheet.tests[k, 0], sheet.letters, sheet.tests[k, 2], sheet.tests[k, 3]
+        ):
             return False
     return True
 
