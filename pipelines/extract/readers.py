@@ -89,7 +89,7 @@ _FORMAT_OF_ENDING = {
 _PLAIN_ENDINGS = frozenset(("txt", "text", "log"))
 _PLAIN_NAMES = frozenset(("readme", "changelog", "changes", "news", "install", "faq", "todo"))
 _XML_TYPES = ("application/xml", "text/xml")
-_MAN_ENDING = re.compile(r"\.(?:[1-9][a-z]{0,4}|man|mdoc|roff)$", re.IGNORECASE)
+_MAN_ENDING = re.compile(r"\.(?:[1-9][a-z]{0,8}|man|mdoc|roff)$", re.IGNORECASE)
 _ROFF = re.compile(rb"^[.'](?:\\\"|[A-Za-z])", re.MULTILINE)
 # An ending of the path of a URL.
 _NAMED = re.compile(r"://[^/?#]*/[^?#]*\.[A-Za-z0-9]{1,8}(?:[?#]|$)")
