@@ -159,7 +159,7 @@ def _marked(text: str, kind: str) -> str:
 
 
 def _is_sentence(text: str) -> bool:
-    return text[0].isupper() and " " in text and text.replace(" ", "").strip(_TRAILING).isalpha()
+    return text[0].isupper() and " " in text and all(word.strip(_TRAILING).isalnum() for word in text.split())
 
 
 def term_html(runs: list[Run]) -> str:
