@@ -296,6 +296,13 @@ def test_table_without_its_empty_columns() -> None:
 # ---------------------------------------------------------------- mdoc(7)
 
 
+def test_a_string_that_holds_a_request() -> None:
+    assert (
+        mdoc(".ds never \\\n.No It becomes Sy active No at once.\nFirst.\n\\*[never]\n")
+        == "First. It becomes `active` at once.\n"
+    )
+
+
 def test_mdoc_words_are_apart_again_after_sm_on() -> None:
     body = "Either\n.Sm off\n.Oo user @ Oc host\n.Sm on\nor a\n.Sm off\n.No ssh:// Ar x .\n.Sm on\nThe end.\n"
     assert mdoc(body) == "Either [user@]host or a ssh://*x*. The end.\n"

@@ -73,6 +73,8 @@ class Roff:
     def lines(self) -> Iterator[Line]:
         """Text and calls in their order. Raises `Unreadable` where macros write without end."""
         while (raw := self._next()) is not None:
+            if raw.startswith("\\*"):
+                raw = self.interpolate(raw)  # a string may hold a request
             if raw[:1] in (".", "'"):
                 yield from self._request(raw)
             else:
