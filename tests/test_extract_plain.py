@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Unreadable
 from pipelines.extract.plain import extract_plain
+from pipelines.extract.readers import read
 
 LIMITS = ExtractSettings()
 
@@ -24,8 +25,13 @@ TABLE = """\
 
 
 def test_tables_and_drawings_stay() -> None:
-    page = extract_plain(TABLE.encode(), "text/plain", LIMITS, "a/readme.txt")
+    page = extract_plain(TABLE.encode(), "text/plain", "a/readme.txt", LIMITS)
     assert (page.text, page.method, page.title) == (TABLE, "plain", "")
+
+
+@pytest.mark.parametrize(("content_type", "name"), [(None, "a/notes.txt"), ("text/plain", "https://example.org/a")])
+def test_a_record_of_text_is_read(content_type: str | None, name: str) -> None:
+    assert read(TABLE.encode(), content_type, name, LIMITS).text == TABLE
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,7 @@ def test_tables_and_drawings_stay() -> None:
     ],
 )
 def test_line_ends_and_encodings(body: bytes, text: str) -> None:
-    assert extract_plain(body, "text/plain", LIMITS).text == text
+    assert extract_plain(body, "text/plain", "", LIMITS).text == text
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,7 @@ def test_line_ends_and_encodings(body: bytes, text: str) -> None:
 )
 def test_what_is_no_text(body: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
-        extract_plain(body, None, LIMITS)
+        extract_plain(body, None, "", LIMITS)
 
 
 @given(
@@ -57,4 +63,4 @@ def test_what_is_no_text(body: bytes, error: type[Exception]) -> None:
 )
 def test_any_line_stays(text: str) -> None:
     if text.strip():
-        assert extract_plain(text.encode(), "text/plain; charset=utf-8", LIMITS).text == text + "\n"
+        assert extract_plain(text.encode(), "text/plain; charset=utf-8", "", LIMITS).text == text + "\n"

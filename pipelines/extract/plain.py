@@ -12,7 +12,7 @@ from pipelines.extract.page import NoText, Page
 _LINE_END = re.compile(r"\r+\n|\r")
 
 
-def extract_plain(body: bytes, content_type: str | None, limits: ExtractSettings, name: str = "") -> Page:
+def extract_plain(body: bytes, content_type: str | None, name: str, limits: ExtractSettings) -> Page:
     """The page that a body of text/plain is; a pure function of its arguments.
 
     Raises `Unreadable` (to quarantine) and `NoText` (to drop).
