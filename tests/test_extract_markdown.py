@@ -129,6 +129,9 @@ def test_indented_code_becomes_a_fence_with_its_own_indentation() -> None:
         ("{.python .numberLines}", "python"),
         ("{r, echo=FALSE}", "r"),
         ("{code-block} console", "console"),
+        ("{#lst:a .cpp .numberLines}", "cpp"),
+        ("{#lst:a .numberLines .cpp}", "cpp"),
+        ("{#lst:a}", ""),
         ("", ""),
     ],
 )
@@ -261,12 +264,46 @@ def test_days(value: str, day: str) -> None:
         ("a[^1]\n\n[^1]: Foot", ["[^1]", "[^1]: Foot"], []),
         ("- [ ] todo", ["[ ] todo"], []),
         ("a { #id }\n\n# H {#id .c}", ["# H"], [".c"]),
+        ("| a |\n| --- |\n| b |\n{.wide}\n\n![P](p.png) {.x}\n{style='a'}", ["| b |", "P"], ["{", "wide"]),
+        ("[a b]{#a-b}\n: c {#d}\n\nTable: T. {#tbl:t}", ["a b", "T."], ["{", "["]),
+        ('The set `{a="b"}` and {#}', ['`{a="b"}` and {#}'], []),
+        (":orphan:\n\n# A\n\n:x: ok", ["# A", "❌ ok"], ["orphan"]),
+        ("a :heavy_check_mark: b::x::c", ["a ✔ b::x::c"], []),
+        (":::{table} T\n:name: n\n\n| a |\n| --- |\n| b |\n:::", ["**T**", "| b |"], ["name"]),
+        ('> [!div class="nextstepaction"]\n> [Run it](u)\n\nx', ["x"], ["Run"]),
     ],
 )
 def test_dialects(source: str, kept: list[str], gone: list[str]) -> None:
     text = extract(source).text
     assert [each for each in kept if each not in text] == []
     assert [each for each in gone if each in text] == []
+
+
+def test_the_name_of_a_file_of_code_stands_above_it() -> None:
+    source = """
+        Text
+        ```ini title="local.ini"
+        x
+        ```
+
+        - ```sh {1} filename='a_b.sh'
+          y
+          ```
+        - Item
+          ```yaml title="v.yaml"
+          z: 1
+          ```
+
+        ```md
+        ~~~sh title="inner"
+        ~~~
+        ```
+        """
+    text = extract_block(source).text
+    assert fences(text) == [("ini", "x\n"), ("sh", "y\n"), ("yaml", "z: 1\n"), ("md", '~~~sh title="inner"\n~~~\n')]
+    assert text.startswith("Text\n\n**local.ini**\n\n```ini\n")
+    assert "- **a_b.sh**\n\n  ```sh\n" in text
+    assert "- Item\n\n  **v.yaml**\n\n  ```yaml\n" in text
 
 
 def test_shortcodes_whose_text_is_code() -> None:

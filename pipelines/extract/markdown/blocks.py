@@ -44,8 +44,14 @@ _EMPTY_DIRECTIVES = frozenset(_WORDS_OF_EMPTY_DIRECTIVES.split())
 _WORDS_OF_NO_CONTAINERS = "image image-end code video icon row column zone moniker form"
 _NO_CONTAINERS = frozenset(_WORDS_OF_NO_CONTAINERS.split())
 
-_ANY = re.compile(r"^[ \t>]*(?:!!!|\?\?\?|===|:::|`{3,}[ ]*\{|~{3,}[ ]*\{|\{\{[<%]|\{%)", re.MULTILINE)
+_ANY = re.compile(
+    r"^[ \t>]*(?:!!!|\?\?\?|===|:::|`{3,}[ ]*\{|~{3,}[ ]*\{|\{\{[<%]|\{%"
+    r"|(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(?:`{3}`*|~{3})[^`\n]*(?:title|file|caption))",
+    re.MULTILINE,
+)
 _FENCE = re.compile(r"(?P<prefix>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(?P<marks>`{3,}|~{3,})(?P<info>.*)")
+# The name of the file, or the caption, that a site's generator shows above the code.
+_FENCE_TITLE = re.compile(r"(?<![\w-])(?:title|file|filename|caption)[ ]?=[ ]?(?:\"([^\"]+)\"|'([^']+)')")
 _DIRECTIVE = re.compile(r"[ ]*\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)")
 _MKDOCS = re.compile(r"(?P<prefix>[ \t]*)(?:!!!|\?\?\?)\+?[ ]?(?P<name>[\w-]+)[^\"]*(?:\"(?P<title>.*)\")?")
 _TAB = re.compile(r"(?P<prefix>[ \t]*)===[!+]?[ ]+[\"'](?P<title>.*)[\"']")
@@ -85,7 +91,7 @@ def open_blocks(text: str) -> str:
             out += _end(blocks.pop())
         elif match := _FENCE.fullmatch(line):
             fence_marks = _open_fence(match, blocks, out, lines)
-        elif len(blocks) >= MAX_OPEN or not (_open_block(line, blocks, out) or lines.code(line, out)):
+        elif len(blocks) >= MAX_OPEN or not (_open_block(line, blocks, out, lines) or lines.code(line, out)):
             out.append(line)
     while blocks:
         out += _end(blocks.pop())
@@ -151,11 +157,17 @@ def _open_fence(match: re.Match[str], blocks: list[_Block], out: list[str], line
         return ""
     for caption in lines.options() if directive else ():
         out += [match["prefix"] + caption, match["prefix"].rstrip()]
+    if found := _FENCE_TITLE.search(info):
+        blank = re.sub(r"[^> \t]", " ", match["prefix"])
+        before, title, after = titled(found[1] or found[2], blank)
+        out += [before, title] if blank == match["prefix"] else [match["prefix"] + title.removeprefix(blank)]
+        out += [after, blank + match.group().removeprefix(match["prefix"])]
+        return marks
     out.append(match.group())
     return marks
 
 
-def _open_block(line: str, blocks: list[_Block], out: list[str]) -> bool:
+def _open_block(line: str, blocks: list[_Block], out: list[str], lines: Lines) -> bool:
     if match := _MKDOCS.fullmatch(line.rstrip()):
         shift = TAB_STOP * sum(1 for block in blocks if block.indent)
         out += admonition(match["name"], match["title"], match["prefix"])
@@ -166,10 +178,10 @@ def _open_block(line: str, blocks: list[_Block], out: list[str]) -> bool:
         out += titled(match["title"], match["prefix"])
         blocks.append(_Block(match["prefix"], (), indent=_width(line) + shift + TAB_STOP))
         return True
-    return _open_or_close_colons(line, blocks, out)
+    return _open_or_close_colons(line, blocks, out, lines)
 
 
-def _open_or_close_colons(line: str, blocks: list[_Block], out: list[str]) -> bool:
+def _open_or_close_colons(line: str, blocks: list[_Block], out: list[str], lines: Lines) -> bool:
     bare = line.lstrip(" \t>")
     if not bare.startswith(":::"):
         return False
@@ -183,6 +195,8 @@ def _open_or_close_colons(line: str, blocks: list[_Block], out: list[str]) -> bo
         return False
     name = found["name"].lower().removeprefix("callout-")
     title = found["label"] or found["attr"] or found["title"].strip(' "{}')
+    if rest.startswith("{") and rest[1:2].isalpha():
+        lines.options()
     # Any row of colons closes the innermost container.
     blocks.append(_container(name, title, prefix, ":::", out))
     return True

@@ -25,7 +25,9 @@ _TARGET = re.compile(r"^[ \t>]*\([\w .:/-]+\)=[ \t]*$", re.MULTILINE)
 _LINE_COMMENT = re.compile(r"^%[ \t].*$", re.MULTILINE)
 _INFO = re.compile(r"([ \t]*(?:`{3,}|~{3,}))[ \t]*([^\n]*)")
 _DIRECTIVE_INFO = re.compile(r"\{(?:code-block|code-cell|code|sourcecode|parsed-literal|prompt)\}[ ]*([\w+#.-]*)")
-_BRACED_INFO = re.compile(r"\{[ ]*[.=]?([\w+#-]+)")
+_BRACED_INFO = re.compile(
+    r"\{(?:[^{}]*?[ ])?\.(?!number|line-?numbers)([\w+#-]+)|\{[ ]*[.=]?([\w+-][\w+#-]*)", re.IGNORECASE
+)
 _OPTION = re.compile(r"[ \t>]*(?::[\w-]+:|$)")
 _CODE_BREAK = re.compile(r"[ \t]*\n[ \t>]*")
 
@@ -82,7 +84,7 @@ def _language(info: str) -> str:
     """The language that an info string names: `sh title="x"`, `{.sh .cls}`, `{code-block} sh`, `{r, echo=F}`."""
     if info.startswith("{"):
         found = _DIRECTIVE_INFO.match(info) or _BRACED_INFO.match(info)
-        return found.group(1).lower() if found else ""
+        return next(filter(None, found.groups()), "").lower() if found else ""
     return re.split(r"[\s,{:;]", info, maxsplit=1)[0].lower()
 
 

@@ -48,6 +48,11 @@ _LEARN_INCLUDE = re.compile(
     r"\[!(?:INCLUDE|CODE)[\w-]*[ ]*\[[^\[\]\n]*\][ ]*\([^()\n]*\)[^\[\]\n]*\]|\[!VIDEO[^\[\]\n]*\]", re.I
 )
 _LEARN_DIV = re.compile(r"^[ \t>]*\[!div\b[^\n]*\][ \t]*$", re.MULTILINE | re.IGNORECASE)
+# A button to the next page, and a switch between the editions of a page.
+_LEARN_BUTTON = re.compile(
+    r"^[ \t]*>[ \t]*\[!div class=[\"']?(?:nextstepaction|op_(?:single|multi)_selector)\b[^\n]*(?:\n[ \t]*>[^\n]*)*",
+    re.M | re.I,
+)
 _ALERT = re.compile(r"^([ \t]*>[ \t>]*)\[!([A-Za-z]+)\][+-]?[ \t]*(.*)$", re.MULTILINE)
 
 _SNIPPET = re.compile(
@@ -59,9 +64,25 @@ _TOC = (
     re.compile(r"<!--[ ]*(?:/toc|tocstop|end doctoc)\b[^<>]*-->", re.I),
 )
 _ATTRIBUTE_LINE = re.compile(
-    r"^[ \t]*(?:[-*+]|1\.)[ \t][^\n]*\n[ \t]*\{:toc\b[^{}\n]*\}[ \t]*$|^[ \t>]*\{:[^{}\n]*\}[ \t]*$", re.M
+    r"^[ \t]*(?:[-*+]|1\.)[ \t][^\n]*\n[ \t]*\{:toc\b[^{}\n]*\}[ \t]*$"
+    r"|^[ \t>]*\{(?::|[ ]?[.#][\w-]|[ ]?[\w-]+=[\"'\w])[^{}\n]*\}[ \t]*$",
+    re.M,
 )
-_ATTRIBUTE_LIST = re.compile(r"(?<=[^\s{])[ ]?\{:[ ]?[.#\w][^{}\n]*\}|(?<=\))\{[ ]?(?:[.#][\w-]|[\w-]+=)[^{}\n]*\}")
+_ATTRIBUTE_LIST = re.compile(
+    r"(?<=[^\s{])[ ]?\{:[ ]?[.#\w][^{}\n]*\}|(?<=\))[ ]?\{[ ]?(?:[.#][\w-]|[\w-]+=)[^{}\n]*\}"
+    r"|(?<=\S)[ ]\{#[\w:.-]+\}(?=[ \t]*$)",
+    re.M,
+)
+# pandoc's and MyST's way to give some words an id or a class.
+_SPAN = re.compile(r"\[([^\[\]\n]+)\]\{[ ]?[.#][\w:-][^{}\n]*\}")
+_FIELDS = re.compile(r"\A\s*(?::(?:orphan|nosearch|no-search|tocdepth):[^\n]*\n)+")
+# Signs that are written by their names, and mean something where they stand: `yes` in a table.
+_SIGNS = {
+    "heavy_check_mark": "✔", "white_check_mark": "✅", "ballot_box_with_check": "☑", "x": "❌",
+    "negative_squared_cross_mark": "❎", "heavy_multiplication_x": "✖", "heavy_minus_sign": "➖", "warning": "⚠",
+    "information_source": "ℹ", "arrow_right": "→", "arrow_left": "←", "arrow_up": "↑", "arrow_down": "↓",
+}  # fmt: skip
+_SIGN = re.compile(rf"(?<![\w:]):({'|'.join(_SIGNS)}):(?![\w:])")
 _MARKDOWN_INSIDE = re.compile(r"<(\w+)\b([^<>]*?)[ ]markdown(?:=[\"']?(?:1|block|span)[\"']?)?(?=[ >])([^<>]*)>")
 
 
@@ -74,9 +95,9 @@ def without_templates(text: str) -> str:
         text = liquid(text)
     if ":::" in text or "[!" in text:
         text = learn(text)
-    text = _SNIPPET.sub("", text)
+    text = _SIGN.sub(lambda match: _SIGNS[match[1]], _FIELDS.sub("", _SNIPPET.sub("", text)))
     if "{" in text:
-        text = _ATTRIBUTE_LIST.sub("", _ATTRIBUTE_LINE.sub("", text))
+        text = _SPAN.sub(r"\1", _ATTRIBUTE_LIST.sub("", _ATTRIBUTE_LINE.sub("", text)))
     return _MARKDOWN_INSIDE.sub(r"<\1\2\3>\n\n", text)
 
 
@@ -97,7 +118,7 @@ def liquid(text: str) -> str:
 
 def learn(text: str) -> str:
     """Extensions of Microsoft Learn: pictures leave their text, alerts (GitHub's too) become titled quotes."""
-    text = _LEARN_LINE.sub("", _LEARN_INLINE.sub(_picture_text, text))
+    text = _LEARN_BUTTON.sub("", _LEARN_LINE.sub("", _LEARN_INLINE.sub(_picture_text, text)))
     return _ALERT.sub(_alert, _LEARN_DIV.sub("", _LEARN_INCLUDE.sub("", text)))
 
 
