@@ -203,3 +203,18 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert read("x\n\n" + text).text.endswith("\n")
     except (NoText, Unreadable) as error:
         assert "Error" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (".. only:: html\n\n   a\n\n.. only:: latex or man\n\n   b\n\n.. only:: not html\n\n   c", "a"),
+        (".. ifconfig:: is_test\n\n   set -x\n\n.. ifconfig:: level in ('a',)\n\n   b", "b"),
+        (
+            ".. datatemplate:yaml:: a.yaml\n\n   {% for x in y %}\n   A *b* {{ x }}.\n\n   {% endfor %}\n\n   ::\n\n      c",
+            "A *b* {{ x }}.\n\n```\nc\n```",
+        ),
+    ],
+)
+def test_conditions_and_templates(source: str, text: str) -> None:
+    assert read(source + "\n").text == text + "\n"

@@ -14,6 +14,7 @@ from typing import Any
 from docutils import nodes
 from docutils.parsers.rst import directives, roles
 from docutils.parsers.rst.directives import misc
+from docutils.statemachine import StringList
 
 from pipelines.extract.rst.block import Block, literal, trimmed
 from pipelines.extract.rst.tables import csv_table, glossary, list_table, table
@@ -44,7 +45,7 @@ _OBJECT_NAMES = (
 _OBJECTS = frozenset(_OBJECT_NAMES.split())
 _WORDY_OBJECTS = frozenset(["class", "exception", "struct", "union", "enum"])
 _CONTENT = (
-    "only ifconfig container compound rst-class cssclass hlist columns grid grid-item tabs tab-set tab-set-code panels "
+    "container compound rst-class cssclass hlist columns grid grid-item tabs tab-set tab-set-code panels "
     "panel accordion acks div epigraph highlights pull-quote"
 )
 _NOTHING = (
@@ -63,6 +64,11 @@ _NAMED = re.compile(r"(?:\.\.|\|)[ \t]+(\w[\w.+:-]*?)[ \t]?::(?=\s|$)")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")
 _ESCAPE = re.compile(r"\\(.)")
 _TEXT_WORDS = 4
+# Conditions that a page for the web does not meet, and options of a project, which are off as long as nobody sets them.
+_NOT_FOR_THE_WEB = re.compile(
+    r"(?:latex|pdf|man|texinfo|epub|text|gettext)(?: or (?:latex|pdf|man|texinfo|epub|text|gettext))*|not html"
+)
+_TEMPLATE_TAG = re.compile(r"\s*\{%.*%\}\s*")
 
 
 @contextmanager
@@ -95,6 +101,8 @@ class AnyDirective(Block):
             return own(self)
         if name.startswith("doxygen"):
             return []
+        if domain == "datatemplate":
+            return _template(self)
         if domain or kind in _OBJECTS or (kind.startswith("auto") and self.content):
             return _description(self, domain)
         return _unknown(self)
@@ -106,6 +114,22 @@ def _nothing(block: Block) -> list[nodes.Node]:
 
 def _content(block: Block) -> list[nodes.Node]:
     return block.parsed(block.content)
+
+
+def _only(block: Block) -> list[nodes.Node]:
+    return [] if _NOT_FOR_THE_WEB.fullmatch(block.argument) else block.parsed(block.content)
+
+
+def _if_option(block: Block) -> list[nodes.Node]:
+    """What depends on an option alone is not on the page; on its value (`release in (...)`), it may be."""
+    return [] if block.argument.isidentifier() else block.parsed(block.content)
+
+
+def _template(block: Block) -> list[nodes.Node]:
+    """The text of a template of Jinja; what it would be filled with is not there."""
+    kept = [number for number, line in enumerate(block.content) if not _TEMPLATE_TAG.fullmatch(line)]
+    lines = [block.content[number] for number in kept]
+    return block.parsed(StringList(lines, items=[block.content.items[number] for number in kept]))
 
 
 def _titled(block: Block) -> list[nodes.Node]:
@@ -227,6 +251,9 @@ _OWN: dict[str, Callable[[Block], list[nodes.Node]]] = {
     **dict.fromkeys(("rubric", "centered"), _rubric),
     **dict.fromkeys(("sectionauthor", "codeauthor"), _author),
     **dict.fromkeys(("list-table", "flat-table"), list_table),
+    "only": _only,
+    "ifconfig": _if_option,
+    "jinja": _template,
     "seealso": _see_also,
     "productionlist": _production_list,
     "parsed-literal": _parsed_literal,
