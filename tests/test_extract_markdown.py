@@ -264,6 +264,32 @@ def test_days(value: str, day: str) -> None:
         ("a[^1]\n\n[^1]: Foot", ["[^1]", "[^1]: Foot"], []),
         ("- [ ] todo", ["[ ] todo"], []),
         ("a { #id }\n\n# H {#id .c}", ["# H"], [".c"]),
+        # Kubernetes, GitHub, HashiCorp, Elastic, Datadog, Nix
+        ('## {{% heading "whatsnext" %}}\n\nx', ["## What's next"], ["{{"]),
+        ('A {{< glossary_tooltip term_id="cloud-x" >}} b', ["A cloud x b"], []),
+        (
+            "On {% data variables.product.prodname_actions %} and {% data variables.a.b_c %}.",
+            ["On GitHub Actions and B c."],
+            [],
+        ),
+        ("See [AUTOTITLE](/a/b-c-d#e).", ["See b c d."], ["AUTO"]),
+        ('**{% octicon "gear" aria-hidden="true" %} Settings**', ["**Settings**"], ["octicon"]),
+        ("{% webui %}\nx\n{% endwebui %}", ["x"], ["{%"]),
+        ('{% code title="a.sh" %}\n```sh\nx\n```\n{% endcode %}', ["**a.sh**", "x"], ["{%"]),
+        (
+            '{% alert level="info" %}\nx\n{% /alert %}\n\n{% tab label="T" %}\ny\n{% /tab %}',
+            ["> x", "**T**", "y"],
+            ["{%"],
+        ),
+        ('a {% img src="b" alt="Pic" /%} c', ["a Pic c"], ["{%"]),
+        ("~> **Note**: x\n\n-> y", ["> **Note**: x", "> y"], ["~"]),
+        ("@include 'a.mdx'\n\nx @include 'b'", ["x @include 'b'"], ["a.mdx"]),
+        ("# On {{es}} [on-es]\n\nUse {{esql}}. {{other}}", ["# On Elasticsearch\n", "Use ES|QL. {{other}}"], ["on-es"]),
+        ("Use {{esql}}.", ["{{esql}}"], []),
+        ("$$$a-b$$$\n\nx {applies_to}`stack: ga`\n\n```{applies_to}\nstack: ga\n```", ["x"], ["a-b", "stack"]),
+        (":::{image} a.png\n:alt: Pic\n:::\n\n:::{include} b.md\n:::\n\nx", ["Pic", "x"], ["a.png", "b.md", ":::"]),
+        (":::{include} b.md\n\nx", ["x"], ["b.md"]),
+        ("::: {.example #ex-a}\nx\n:::\n\n[]{#b}`y`{.nix}", ["x", "`y`"], ["ex-a", "#b", "{"]),
         ("| a |\n| --- |\n| b |\n{.wide}\n\n![P](p.png) {.x}\n{style='a'}", ["| b |", "P"], ["{", "wide"]),
         ("[a b]{#a-b}\n: c {#d}\n\nTable: T. {#tbl:t}", ["a b", "T."], ["{", "["]),
         ('The set `{a="b"}` and {#}', ['`{a="b"}` and {#}'], []),
@@ -329,6 +355,15 @@ def test_shortcodes_whose_text_is_code() -> None:
             b: 1
           {{< /code >}}
 
+        {{< text syntax=bash snip_id=none >}}
+        $ a <<EOF
+        # b
+        {{< /text >}}
+
+        {{< code-block lang="yaml" filename="c.yaml" >}}
+        c: {{ d }}
+        {{< /code-block >}}
+
         {{< highlight sh >}} never closed
         """
     )
@@ -337,8 +372,11 @@ def test_shortcodes_whose_text_is_code() -> None:
         ("sh", "$ ls\n"),
         ("bash", 'echo "*"\n'),
         ("yaml", "a:\n  b: 1\n"),
+        ("bash", "$ a <<EOF\n# b\n"),
+        ("yaml", "c: {{ d }}\n"),
     ]
     assert "**Bash**" in page.text
+    assert "**c.yaml**" in page.text
     assert "never closed" in page.text
 
 
@@ -430,6 +468,45 @@ def test_mdx() -> None:
         assert kept in page.text
     for gone in ("theme", "const", "A > B", "hidden", "require", "width", "Term", "Admonition", "A,"):
         assert gone not in prose(page.text)
+
+
+def test_text_between_the_tags_of_mdx_is_no_code() -> None:
+    page = extract_block(
+        """
+        1. Step
+
+           <Tabs>
+             <Tab title={<b>Mac</b>}>
+               Text
+
+               ```sh
+               if x; then
+                 y
+               ```
+             </Tab>
+           </Tabs>
+
+        <Callout
+          variant="important"
+          a={{
+            b: 1
+          }}
+        >
+            Take *care*
+
+            of this.
+        </Callout>
+
+        ```js
+        <Tab>
+            z
+        ```
+        """,
+        name="a.mdx",
+    )
+    assert fences(page.text) == [("sh", "if x; then\n  y\n"), ("js", "<Tab>\n    z\n")]
+    assert "   **Mac**\n\n   Text\n" in page.text
+    assert "> **Important**\n>\n> Take *care*\n>\n> of this.\n" in page.text
 
 
 def test_html_blocks_with_markdown_inside() -> None:

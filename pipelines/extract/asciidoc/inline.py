@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Callable
 
+from pipelines.extract import names
 from pipelines.extract.source_html import balanced, escape, footnote_mark
 
 _TAG = re.compile(r"<[^<>]*>")
@@ -86,14 +87,11 @@ INTRINSIC = {
     "backslash": "\\", "backtick": "`", "two-colons": "::", "two-semicolons": ";;", "cpp": "C++", "cxx": "C++",
     "pp": "++",
 }  # fmt: skip
-# Signs and names that projects define in a file of attributes for all of their pages.
+# Signs that many projects name in a file of attributes for all of their pages.
 _SHARED = {
     "emdash": "—", "mdash": "—", "endash": "–", "ndash": "–", "ge": "≥", "le": "≤", "ne": "≠", "times": "×",
     "plusmn": "±", "pm": "±", "inf": "∞", "approx": "≈", "prime": "′", "check": "✓", "rightarrow": "→", "rarr": "→",
     "vertical-ellipsis": "⋮", "hellip": "…", "pi": "π", "micro": "µ", "bullet": "•", "interpunct": "·",
-    "aws": "AWS", "arn-aws": "arn:aws:", "amazon-web-services": "Amazon Web Services", "aws-account": "AWS account",
-    "aws-management-console": "AWS Management Console", "aws-region": "AWS Region", "aws-regions": "AWS Regions",
-    "aws-services": "AWS services",
 }  # fmt: skip
 
 
@@ -166,7 +164,7 @@ class Inline:
         name = match[2].lower()
         if match[1]:
             return match[0][1:]
-        for known in (self.attributes, INTRINSIC, _SHARED):
+        for known in (self.attributes, INTRINSIC, _SHARED, names.AWS):
             if name in known:
                 return known[name]
         return match[0]

@@ -11,7 +11,7 @@ import html
 import re
 from dataclasses import dataclass
 
-from pipelines.extract.markdown.lines import Lines, closes, titled
+from pipelines.extract.markdown.lines import FILE_NAME, Lines, closes, titled
 
 TAB_STOP = 4
 MAX_OPEN = 100
@@ -38,7 +38,9 @@ _WORDS_OF_MARKDOWN_DIRECTIVES = (
     "margin topic container div epigraph pull-quote"
 )
 _MARKDOWN_DIRECTIVES = _ADMONITIONS | frozenset(_WORDS_OF_MARKDOWN_DIRECTIVES.split())
-_WORDS_OF_EMPTY_DIRECTIVES = "toctree contents include literalinclude image index tableofcontents autosummary"
+_WORDS_OF_EMPTY_DIRECTIVES = (
+    "toctree contents include literalinclude image index tableofcontents autosummary applies_to"
+)
 _EMPTY_DIRECTIVES = frozenset(_WORDS_OF_EMPTY_DIRECTIVES.split())
 # Microsoft Learn writes these between colons too; they hold no block.
 _WORDS_OF_NO_CONTAINERS = "image image-end code video icon row column zone moniker form"
@@ -50,14 +52,13 @@ _ANY = re.compile(
     re.MULTILINE,
 )
 _FENCE = re.compile(r"(?P<prefix>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(?P<marks>`{3,}|~{3,})(?P<info>.*)")
-# The name of the file, or the caption, that a site's generator shows above the code.
-_FENCE_TITLE = re.compile(r"(?<![\w-])(?:title|file|filename|caption)[ ]?=[ ]?(?:\"([^\"]+)\"|'([^']+)')")
 _DIRECTIVE = re.compile(r"[ ]*\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)")
 _MKDOCS = re.compile(r"(?P<prefix>[ \t]*)(?:!!!|\?\?\?)\+?[ ]?(?P<name>[\w-]+)[^\"]*(?:\"(?P<title>.*)\")?")
 _TAB = re.compile(r"(?P<prefix>[ \t]*)===[!+]?[ ]+[\"'](?P<title>.*)[\"']")
 _CONTAINER = re.compile(
     r"(?:\{[.#]?)?(?P<name>[A-Za-z][\w-]*)\}?(?:\[(?P<label>.*)\])?(?:.*?title=\"(?P<attr>[^\"]*)\".*)?(?P<title>.*)"
 )
+_ATTRIBUTES = re.compile(r"(?:^|(?<=[\s{]))(?:[#.][\w:-]+|[\w-]+=(?:\"[^\"]*\"|[^\s\"}]*))")
 _TITLE_CODE = re.compile(r"`([^`]+)`")
 
 
@@ -157,7 +158,7 @@ def _open_fence(match: re.Match[str], blocks: list[_Block], out: list[str], line
         return ""
     for caption in lines.options() if directive else ():
         out += [match["prefix"] + caption, match["prefix"].rstrip()]
-    if found := _FENCE_TITLE.search(info):
+    if found := FILE_NAME.search(info):
         blank = re.sub(r"[^> \t]", " ", match["prefix"])
         before, title, after = titled(found[1] or found[2], blank)
         out += [before, title] if blank == match["prefix"] else [match["prefix"] + title.removeprefix(blank)]
@@ -191,12 +192,16 @@ def _open_or_close_colons(line: str, blocks: list[_Block], out: list[str], lines
             out += _end(blocks.pop())
         return True
     found = _CONTAINER.fullmatch(rest)
-    if found is None or found["name"].lower().split("-")[0] in _NO_CONTAINERS:
+    is_directive = rest.startswith("{") and rest[1:2].isalpha()
+    if found is None or (found["name"].lower().split("-")[0] in _NO_CONTAINERS and not is_directive):
         return False
     name = found["name"].lower().removeprefix("callout-")
-    title = found["label"] or found["attr"] or found["title"].strip(' "{}')
-    if rest.startswith("{") and rest[1:2].isalpha():
-        lines.options()
+    title = found["label"] or found["attr"] or _ATTRIBUTES.sub("", found["title"]).strip(' "{}')
+    captions = lines.options() if is_directive else []
+    if is_directive and name in _EMPTY_DIRECTIVES:
+        out += [prefix + caption for caption in captions]
+        lines.skip_to(":::")
+        return True
     # Any row of colons closes the innermost container.
     blocks.append(_container(name, title, prefix, ":::", out))
     return True

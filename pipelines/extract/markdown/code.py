@@ -23,6 +23,7 @@ _TEXT_ROLES = frozenset(
 _ROLE_TARGET = re.compile(r"[ ]*<[^<>]*>$")
 _TARGET = re.compile(r"^[ \t>]*\([\w .:/-]+\)=[ \t]*$", re.MULTILINE)
 _LINE_COMMENT = re.compile(r"^%[ \t].*$", re.MULTILINE)
+_SILENT_ROLES = frozenset(["applies_to", "icon", "preview", "sub-ref"])
 _INFO = re.compile(r"([ \t]*(?:`{3,}|~{3,}))[ \t]*([^\n]*)")
 _DIRECTIVE_INFO = re.compile(r"\{(?:code-block|code-cell|code|sourcecode|parsed-literal|prompt)\}[ ]*([\w+#.-]*)")
 _BRACED_INFO = re.compile(
@@ -96,10 +97,13 @@ def without_roles(text: str, pieces: list[str], word: str) -> str:
         inside = pieces[int(number)].strip("`")
         if name == "math":
             return f"${inside}$"
+        if name in _SILENT_ROLES:
+            return ""
         if name in _TEXT_ROLES:
             return _ROLE_TARGET.sub("", inside)
         return match.group()[len(name) + 2 :]
 
     text, roles = re.subn(r"\{([a-z][\w:+-]*)\}" + word + r"(\d+)x", role, text)
+    text = re.sub(r"(" + word + r"\d+x)\{[.#][^{}\n]*\}", r"\1", text)  # pandoc's way to name the language of code
     text, targets = _TARGET.subn("", text)
     return _LINE_COMMENT.sub("", text) if roles or targets else text

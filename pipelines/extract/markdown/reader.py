@@ -20,7 +20,7 @@ from pipelines.extract.html.reader import to_markdown
 from pipelines.extract.markdown.angles import escape_words
 from pipelines.extract.markdown.blocks import open_blocks
 from pipelines.extract.markdown.code import OPTIONS, lift, without_roles
-from pipelines.extract.markdown.jsx import without_components
+from pipelines.extract.markdown.jsx import without_components, without_indentation
 from pipelines.extract.markdown.templates import without_templates
 from pipelines.extract.page import NoText, Page
 from pipelines.extract.plain import read_text
@@ -34,6 +34,8 @@ _FOOTNOTE = re.compile(r'<sup class="footnote-reference"><a href="#([^"]*)">\d+<
 _FOOTNOTE_TEXT = re.compile(
     r'(<div class="footnote-definition" id="([^"]*)">)<sup class="footnote-definition-label">\d+</sup>\s*(<p>)?'
 )
+# A target of links in Elastic's Markdown; a parser would take it for a formula.
+_ANCHOR = re.compile(r"^\$\$\$[\w.-]+\$\$\$[ \t]*$", re.MULTILINE)
 _SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+-]+(?:[ ](?:AND|OR|WITH)[ ][\w.+-]+)*)")
 
 
@@ -76,7 +78,8 @@ def convert(text: str, name: str, limits: ExtractSettings) -> str:
 
     Raises `Unreadable` for what nests too deep.
     """
-    lifted, pieces, word = lift(open_blocks(text))
+    text = _ANCHOR.sub("", text) if "$$$" in text else text
+    lifted, pieces, word = lift(open_blocks(without_indentation(text, name)))
     if "{" in lifted:
         lifted = without_roles(lifted, pieces, word)
     lifted = without_templates(without_components(lifted, name))
