@@ -286,6 +286,7 @@ def test_days(value: str, day: str) -> None:
         ("@include 'a.mdx'\n\nx @include 'b'", ["x @include 'b'"], ["a.mdx"]),
         ("# On {{es}} [on-es]\n\nUse {{esql}}. {{other}}", ["# On Elasticsearch\n", "Use ES|QL. {{other}}"], ["on-es"]),
         ("Use {{esql}}.", ["{{esql}}"], []),
+        ("## Kinds [#kinds]\n\nx [#1]", ["## Kinds\n", "x [#1]"], ["#kinds"]),
         ("$$$a-b$$$\n\nx {applies_to}`stack: ga`\n\n```{applies_to}\nstack: ga\n```", ["x"], ["a-b", "stack"]),
         (":::{image} a.png\n:alt: Pic\n:::\n\n:::{include} b.md\n:::\n\nx", ["Pic", "x"], ["a.png", "b.md", ":::"]),
         (":::{include} b.md\n\nx", ["x"], ["b.md"]),

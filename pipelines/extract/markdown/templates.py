@@ -41,7 +41,7 @@ _AUTOTITLE = re.compile(r"\[AUTOTITLE\]\([^()\s#]*?([\w.-]+)/?(?:#[^()\s]*)?\)")
 _ICON = re.compile(r"\{%-?\s*octicon\b[^{}%]*%\}[ ]?")
 _ELASTIC = re.compile(rf"\{{\{{({'|'.join(names.ELASTIC)})\}}\}}")
 _OF_ELASTIC = re.compile(r"\{\{(?:es|kib|stack|ecloud|ece|eck|ech|serverless-full|serverless-short)\}\}")
-_HEADING_ID = re.compile(r"^(#{1,6}[ ].*\S)[ ]+\[[a-z0-9_]+(?:[-.][a-z0-9_]+)+\][ ]*$", re.M)
+_HEADING_ID = re.compile(r"^(#{1,6}[ ].*\S)[ ]+\[(?:#[\w-]+|[a-z0-9_]+(?:[-.][a-z0-9_]+)+)\][ ]*$", re.M)
 _LIQUID_VALUE = re.compile(
     r"\{\{-?\s*(?:(?:site|page|include|layout|content|post)\b|[\"'][^\"'{}]*[\"']\s*\|)[^{}]*\}\}"
 )
@@ -168,7 +168,7 @@ def _tag(match: re.Match[str], paired: frozenset[str]) -> str:
     """What a tag of Liquid or Markdoc leaves; one that nothing knows and nothing closes stays as it is."""
     end, name, args = match.groups()
     if name == "data" and (found := _DATA.match(args)):
-        return names.GITHUB.get(found[1]) or found[1].replace("_", " ").replace("-", " ").capitalize()
+        return names.GITHUB.get(found[1]) or str(found[1]).replace("_", " ").replace("-", " ").capitalize()
     known = name in _LIQUID_SILENT or name in _NOTES or name in _TITLED or name in _PICTURES
     if known or name in paired or args.rstrip().endswith("/"):
         return _show(match, name, args, bool(end))

@@ -17,7 +17,7 @@ from docutils.parsers.rst.directives import misc
 from docutils.statemachine import StringList
 
 from pipelines.extract.rst.block import Block, literal, trimmed
-from pipelines.extract.rst.tables import csv_table, glossary, list_table, table
+from pipelines.extract.rst.tables import csv_table, dedent, glossary, list_table, table
 
 _VERSIONS = {
     "versionadded": "New in version",
@@ -33,7 +33,7 @@ _VERSIONS = {
 _NOTES = "attention caution danger error hint important note tip warning todo"
 _CODE = (
     "code code-block sourcecode code-cell code-tab prompt doctest testcode testoutput ipython ipython3 jupyter-execute "
-    "console terminal tikz"
+    "console terminal tikz input output"
 )
 _DRAWINGS = (
     "mermaid plantuml uml ditaa aafig blockdiag seqdiag nwdiag actdiag packetdiag wavedrom graphviz digraph graph"
@@ -45,8 +45,8 @@ _OBJECT_NAMES = (
 _OBJECTS = frozenset(_OBJECT_NAMES.split())
 _WORDY_OBJECTS = frozenset(["class", "exception", "struct", "union", "enum"])
 _CONTENT = (
-    "container compound rst-class cssclass hlist columns grid grid-item tabs tab-set tab-set-code panels "
-    "panel accordion acks div epigraph highlights pull-quote"
+    "container compound rst-class cssclass hlist columns grid grid-item tab-set tab-set-code panels "
+    "panel accordion acks div epigraph highlights pull-quote io-code-block procedure"
 )
 _NOTHING = (
     "toctree contents index include literalinclude remote-code-block header footer sectnum section-numbering "
@@ -68,6 +68,7 @@ _TEXT_WORDS = 4
 _NOT_FOR_THE_WEB = re.compile(
     r"(?:latex|pdf|man|texinfo|epub|text|gettext)(?: or (?:latex|pdf|man|texinfo|epub|text|gettext))*|not html"
 )
+_TAB_FIELD = re.compile(r"([ ]*-?[ ]*)(name|content|id|hidden):[ ]*(.*)")
 _TEMPLATE_TAG = re.compile(r"\s*\{%.*%\}\s*")
 
 
@@ -139,7 +140,8 @@ def _titled(block: Block) -> list[nodes.Node]:
 def _code(block: Block) -> list[nodes.Node]:
     """A block of code with its language, if one is named, below its caption."""
     words = block.argument.split()
-    language = words[0] if words and _LANGUAGE.fullmatch(words[0]) else ""
+    named = words[0] if words and _LANGUAGE.fullmatch(words[0]) else ""
+    language = block.options.get("language", "") if block.kind in ("input", "output") else named
     caption, content = block.options.get("caption", ""), block.content
     if block.kind == "code-tab":
         caption = " ".join(words[1:])
@@ -147,6 +149,27 @@ def _code(block: Block) -> list[nodes.Node]:
         content = trimmed(block.text[1:])
     language = {"doctest": "pycon", "console": "console"}.get(block.kind, language)
     return block.titled(caption, [literal(content, language)]) if content else []
+
+
+def _tabs(block: Block) -> list[nodes.Node]:
+    """Tabs; MongoDB writes them as a list in YAML, of which names and texts are taken."""
+    if not block.content or block.content[0].strip() != "tabs:":
+        return block.parsed(block.content)
+    found: list[nodes.Node] = []
+    title, lines, at = "", block.content, 1
+    while at < len(lines):
+        field = _TAB_FIELD.fullmatch(lines[at])
+        at += 1
+        if field and field[2] == "name":
+            title = field[3].strip("\"'")
+        elif field and field[2] == "content":
+            begin = at
+            while at < len(lines) and (not lines[at].strip() or lines[at].startswith(field[1].replace("-", " ") + " ")):
+                at += 1
+            text = lines[begin:at]
+            dedent(text)
+            found += block.titled(title, block.parsed(trimmed(text)))
+    return found
 
 
 def _drawing(block: Block) -> list[nodes.Node]:
@@ -251,6 +274,7 @@ _OWN: dict[str, Callable[[Block], list[nodes.Node]]] = {
     **dict.fromkeys(("rubric", "centered"), _rubric),
     **dict.fromkeys(("sectionauthor", "codeauthor"), _author),
     **dict.fromkeys(("list-table", "flat-table"), list_table),
+    "tabs": _tabs,
     "only": _only,
     "ifconfig": _if_option,
     "jinja": _template,
