@@ -49,11 +49,22 @@ def test_line_ends_and_encodings(body: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "error"), [(b" \n", Unreadable), (b"\xef\xbb\xbf\n", NoText), (b"%PDF-1.4", Unreadable)]
+    ("body", "error"),
+    [(b" \n", Unreadable), (b"\xef\xbb\xbf\n", NoText), (b"%PDF-1.4", Unreadable), (b"1 2 -\n", NoText)],
 )
 def test_what_is_no_text(body: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         extract_plain(body, None, "", LIMITS)
+
+
+def test_who_comes_and_goes_is_left_out_of_a_chat() -> None:
+    log = (
+        "=== ann [~a@192.0.2.1]  has joined #linux\n[10:02] <ann> sda === sdb has joined #x?\n"
+        "=== bob is now known as bobby\n[10:03] * bobby shrugs\n[10:04] <bobby> see dmesg\n*** eve has quit\n"
+    )
+    kept = "[10:02] <ann> sda === sdb has joined #x?\n[10:03] * bobby shrugs\n[10:04] <bobby> see dmesg\n"
+    assert extract_plain(log.encode(), None, "a.txt", LIMITS).text == kept
+    assert extract_plain(b"=== a has joined #b\nNo chat\n", None, "a.txt", LIMITS).text.startswith("=== a")
 
 
 @given(
@@ -62,5 +73,5 @@ def test_what_is_no_text(body: bytes, error: type[Exception]) -> None:
     )
 )
 def test_any_line_stays(text: str) -> None:
-    if text.strip():
-        assert extract_plain(text.encode(), "text/plain; charset=utf-8", "", LIMITS).text == text + "\n"
+    text += "\nx"
+    assert extract_plain(text.encode(), "text/plain; charset=utf-8", "", LIMITS).text == text + "\n"

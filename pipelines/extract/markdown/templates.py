@@ -168,7 +168,7 @@ def _tag(match: re.Match[str], paired: frozenset[str]) -> str:
     """What a tag of Liquid or Markdoc leaves; one that nothing knows and nothing closes stays as it is."""
     end, name, args = match.groups()
     if name == "data" and (found := _DATA.match(args)):
-        return names.GITHUB.get(found[1]) or str(found[1]).replace("_", " ").replace("-", " ").capitalize()
+        return names.GITHUB.get(str(found[1])) or str(found[1]).replace("_", " ").replace("-", " ").capitalize()
     known = name in _LIQUID_SILENT or name in _NOTES or name in _TITLED or name in _PICTURES
     if known or name in paired or args.rstrip().endswith("/"):
         return _show(match, name, args, bool(end))
@@ -191,7 +191,8 @@ def _show(match: re.Match[str], name: str, args: str, closing: bool) -> str:
     if name == "kbd" and quoted:
         return f"`{quoted[0]}`"
     if name == "heading" and quoted:
-        return names.KUBERNETES_HEADINGS.get(quoted[0], quoted[0].capitalize())
+        word = str(quoted[0])
+        return names.KUBERNETES_HEADINGS.get(word, word.capitalize())
     if name == "glossary_tooltip":
         return values.get("text") or values.get("term_id", "").replace("-", " ")
     return values.get("text", "")
