@@ -272,6 +272,7 @@ def test_days(value: str, day: str) -> None:
             ["On GitHub Actions and B c."],
             [],
         ),
+        ("{% data variables.product.prodname_github_apps %}", ["GitHub Apps"], []),
         ("See [AUTOTITLE](/a/b-c-d#e).", ["See b c d."], ["AUTO"]),
         ('**{% octicon "gear" aria-hidden="true" %} Settings**', ["**Settings**"], ["octicon"]),
         ("{% webui %}\nx\n{% endwebui %}", ["x"], ["{%"]),

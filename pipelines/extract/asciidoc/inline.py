@@ -46,7 +46,7 @@ _SMART = re.compile(r"([\"'])`(\S|\S[^\n]{0,1000}?\S)`\1")
 _ROLE = r"(?:\[[^\[\]\n]{1,100}\])?"
 # Between two or three backticks on each side, what is to be replaced may be code of its own.
 _REPLACED = r"\[\.[\w.-]{1,60}\]`"
-_INSIDE = rf"(?:[^`\[]|\[(?!\.[\w.-]{{1,60}}\]`)|{_REPLACED}[^`]{{1,500}}`|`(?!`)){{1,3000}}?"
+_INSIDE = rf"(?:[^`\[]|\[(?!\.[\w.-]{{1,60}}\]`)|{_REPLACED}[^`]{{1,500}}`|`(?!`)){{1,500}}?"
 _APOSTROPHE = re.compile(r"(?<=\w)`'(?=\w)")
 _MONO = (
     re.compile(rf"(\\?){_ROLE}(?<!`)(?P<ticks>`{{2,3}})(?!`)(?P<text>{_INSIDE})(?P=ticks)(?!`)"),

@@ -36,7 +36,7 @@ _LIQUID = re.compile(r"(?<!\{)\{%-?\s*(end|/)?([a-z_-]+)\b((?:[^%{}]|%(?!\})|\{\
 _LIQUID_CLOSED = re.compile(r"\{%-?\s*(?:end|/\s*)([a-z][a-z_-]*)\s*-?%\}")
 _DATA = re.compile(r"\s*variables\.(?:[\w-]+\.)*(?:prodname_)?([\w-]+)")
 # A link whose text is the title of the page that it leads to.
-_AUTOTITLE = re.compile(r"\[AUTOTITLE\]\([^()\s#]*?([\w.-]+)/?(?:#[^()\s]*)?\)")
+_AUTOTITLE = re.compile(r"\[AUTOTITLE\]\(([^()\s#]{1,500})(?:#[^()\s]{0,200})?\)")
 # An icon in front of the words of a button.
 _ICON = re.compile(r"\{%-?\s*octicon\b[^{}%]*%\}[ ]?")
 _ELASTIC = re.compile(rf"\{{\{{({'|'.join(names.ELASTIC)})\}}\}}")
@@ -105,7 +105,7 @@ _MARKDOWN_INSIDE = re.compile(r"<(\w+)\b([^<>]*?)[ ]markdown(?:=[\"']?(?:1|block
 def without_templates(text: str) -> str:
     """A Markdown text without its code, and then without the tags of template languages."""
     text = _CALLOUT.sub("> ", _without(text, *_TOC))
-    text = _AUTOTITLE.sub(lambda match: match[1].replace("-", " "), text)
+    text = _AUTOTITLE.sub(lambda match: match[1].rstrip("/").rpartition("/")[2].replace("-", " "), text)
     if "{{<" in text or "{{%" in text:
         text = hugo(text)
     if "{%" in text or "{{" in text:
@@ -168,11 +168,19 @@ def _tag(match: re.Match[str], paired: frozenset[str]) -> str:
     """What a tag of Liquid or Markdoc leaves; one that nothing knows and nothing closes stays as it is."""
     end, name, args = match.groups()
     if name == "data" and (found := _DATA.match(args)):
-        return names.GITHUB.get(str(found[1])) or str(found[1]).replace("_", " ").replace("-", " ").capitalize()
+        return _data_name(str(found[1]))
     known = name in _LIQUID_SILENT or name in _NOTES or name in _TITLED or name in _PICTURES
     if known or name in paired or args.rstrip().endswith("/"):
         return _show(match, name, args, bool(end))
     return match.group()
+
+
+def _data_name(key: str) -> str:
+    """The name that a variable of GitHub's documentation stands for; else the words of its key."""
+    one = key.removesuffix("_plural").removesuffix("s")
+    if key not in names.GITHUB and one in names.GITHUB:
+        return names.GITHUB[one] + "s"
+    return names.GITHUB.get(key) or key.replace("_", " ").replace("-", " ").capitalize()
 
 
 def _show(match: re.Match[str], name: str, args: str, closing: bool) -> str:
