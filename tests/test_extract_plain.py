@@ -42,6 +42,7 @@ def test_a_record_of_text_is_read(content_type: str | None, name: str) -> None:
         (b"\n  a\t \n", "\n  a\t \n"),
         ("caf\u00e9".encode("latin-1"), "caf\u00e9\n"),
         ("a\n".encode("utf-16"), "a\n"),
+        (b"\x1b[36mstep: 1\x1b[0m\n" * 9, "step: 1\n" * 9),
     ],
 )
 def test_line_ends_and_encodings(body: bytes, text: str) -> None:

@@ -82,7 +82,8 @@ def _is_utf8(body: bytes) -> bool:
 def _bad_characters(text: str) -> int:
     """How many characters are replacement characters or controls that no text has."""
     raw = text.encode("utf-8", "replace")
-    controls = len(raw) - len(raw.translate(None, _C0))
+    # Colours of a terminal are no sign of a wrong encoding: logs are pasted with them.
+    controls = len(raw) - len(raw.translate(None, _C0)) - raw.count(b"\x1b[")
     if text.isascii():
         return controls
     return controls + raw.count(b"\xef\xbf\xbd") + sum(1 for _ in _C1.finditer(raw))

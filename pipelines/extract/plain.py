@@ -1,7 +1,7 @@
 """Plain text: decoded, and otherwise as it is. Its lines, columns and drawings are its form.
 
-Of a log of a chat (IRC), the lines that tell who came, went or changed a name are left out: nobody says anything
-in them, and they hold the addresses of people.
+Colours of a terminal leave. Of a log of a chat (IRC), the lines that tell who came, went or changed a name are left
+out: nobody says anything in them, and they hold the addresses of people.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _NOTICE = re.compile(
     r"|(?:entered|left) the room|is now known as|sets mode:|\bmode/#)[^\n]*(?:\n|\Z)",
     re.MULTILINE,
 )
+_COLOUR = re.compile(r"\x1b\[[\d;]{0,20}[mK]")
 _LETTER = re.compile(r"[^\W\d_]")
 _LINE_END = re.compile(r"\r+\n|\r")
 
@@ -31,7 +32,7 @@ def extract_plain(body: bytes, content_type: str | None, name: str, limits: Extr
 
     Raises `Unreadable` (to quarantine) and `NoText` (to drop).
     """
-    text = read_text(body, content_type, limits)
+    text = _COLOUR.sub("", read_text(body, content_type, limits))
     if _is_chat(text):
         text = _NOTICE.sub("", text)
     if not _LETTER.search(text):  # columns of numbers
