@@ -162,6 +162,14 @@ def test_a_title_that_the_text_does_not_have_becomes_its_heading() -> None:
     assert extract("text\n\n## First\n").title == "First"
 
 
+def test_parameters_of_the_page_stand_in_their_places() -> None:
+    text = '---\ntitle: T\nbase-url: https://a.b/c\n---\nAt `{{% param "base-url" %}}/d`: {{< param other >}}.\n'
+    text += '\n```sh\ncurl {{% param base-url %}}/gpg {{% param "x" %}}\n```\n'
+    page = extract(text)
+    assert "At `https://a.b/c/d`: .\n" in page.text
+    assert fences(page.text) == [("sh", 'curl https://a.b/c/gpg {{% param "x" %}}\n')]
+
+
 def test_drafts_canonical_and_robots() -> None:
     page = extract("---\ntitle: A\ndraft: true\nrobots: NOINDEX, nofollow\ncanonical_url: https://a.b/c\n---\nx\n")
     assert page.found["draft"] == "front-matter"

@@ -34,6 +34,8 @@ _FOOTNOTE = re.compile(r'<sup class="footnote-reference"><a href="#([^"]*)">\d+<
 _FOOTNOTE_TEXT = re.compile(
     r'(<div class="footnote-definition" id="([^"]*)">)<sup class="footnote-definition-label">\d+</sup>\s*(<p>)?'
 )
+_PARAMETER = re.compile(r"\{\{[<%][ ]*param[ ]+\"?([\w-]{1,60})\"?[ ]*[>%]\}\}")
+_SCALAR = re.compile(r"^([\w-]{1,60})[ ]?[:=][ ]?([^\s#|>{\[&*][^\n]*)$", re.MULTILINE)
 # A target of links in Elastic's Markdown; a parser would take it for a formula.
 _ANCHOR = re.compile(r"^\$\$\$[\w.-]+\$\$\$[ \t]*$", re.MULTILINE)
 _SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+-]+(?:[ ](?:AND|OR|WITH)[ ][\w.+-]+)*)")
@@ -47,7 +49,7 @@ def extract_markdown(body: bytes, content_type: str | None, name: str, limits: E
     """
     text = read_text(body, content_type, limits)
     facts, rest = split_front_matter(text)
-    markdown = convert(rest, name, limits).strip("\n")
+    markdown = convert(_with_parameters(rest, text[: len(text) - len(rest)]), name, limits).strip("\n")
     if len(facts.data) > len(rest.strip()):
         markdown = (markdown + "\n\n" + fence(facts.data, "yaml")).strip("\n")
     if not markdown:
@@ -71,6 +73,14 @@ def extract_markdown(body: bytes, content_type: str | None, name: str, limits: E
         licence=licence,
         found=found,
     )
+
+
+def _with_parameters(text: str, matter: str) -> str:
+    """The text with the page's own parameters in their places, in code too: `{{% param "url" %}}` of Hugo."""
+    if not matter or not _PARAMETER.search(text):
+        return text
+    values = {name.lower(): value.strip().strip("\"'") for name, value in _SCALAR.findall(matter)}
+    return _PARAMETER.sub(lambda match: values.get(match[1].lower()) or match[0], text)
 
 
 def convert(text: str, name: str, limits: ExtractSettings) -> str:
