@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page, Unreadable
 from pipelines.extract.pdf import glyphs as pdf_glyphs
-from pipelines.extract.pdf.glyphs import Font
+from pipelines.extract.pdf.chars import Font
 from pipelines.extract.pdf.reader import extract_pdf, iso_date
 from pipelines.extract.pdf.words import Vocabulary, code_text, joins, markdown
 
@@ -195,6 +195,51 @@ def test_inline_code_and_styles() -> None:
         pdf.write(12, text)
     text = extract(bytes(pdf.output())).text
     assert text == f"Call `open(2)` with `O_CREAT` to make *path* anew, **always**. {PROSE}\n"
+
+
+def test_letters_drawn_under_their_accents() -> None:
+    pdf = FPDF(unit="pt")
+    pdf.add_page()
+    pdf.set_font("Times", size=10)
+    x = 60.0
+    for letters, accent in (("By J", ""), ("e", "\xb4"), ("r", ""), ("o", "\xa8"), ("me, 3 x 4", "")):
+        if accent:
+            pdf.text(x + (pdf.get_string_width(letters) - pdf.get_string_width(accent)) / 2, 100, accent)
+        pdf.text(x, 100, letters)
+        x += pdf.get_string_width(letters)
+    assert extract(bytes(pdf.output())).text == "By Jéröme, 3 x 4\n"
+
+
+def test_underscores_drawn_as_rules() -> None:
+    pdf = FPDF(unit="pt")
+    pdf.add_page()
+    pdf.set_font("Times", size=10)
+    pdf.text(60, 100, PROSE[:40])
+    pdf.text(60, 112, "and call")
+    pdf.set_font("Courier", size=10)
+    x = 100.0
+    for word in ("vm", "swappiness", "max"):
+        pdf.text(x, 112, word)
+        x += pdf.get_string_width(word)
+        if word != "max":
+            pdf.rect(x + 0.6, 111.6, 3, 0.4, style="F")
+            x += 4.2
+    pdf.rect(60, 118, 3, 0.4, style="F")
+    pdf.set_font("Times", size=10)
+    pdf.text(x + 4, 112, "then.")
+    assert extract(bytes(pdf.output())).text == f"{PROSE[:40]} and call `vm_swappiness_max` then.\n"
+
+
+def test_code_that_runs_over_the_edge_of_its_column() -> None:
+    paper = Paper(2)
+    listing = f'int a;\n\nputs("{"long " * 12}");\n\nint b;\nint c;'
+    for _ in range(3):
+        paper.prose(PROSE)
+    paper.code(listing)
+    for _ in range(14):
+        paper.prose(PROSE)
+    text = paper.page().text
+    assert fences(text)[0].split("\n")[:3] == listing.split("\n")[:3]
 
 
 def test_words_cut_at_line_ends() -> None:

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
-from pipelines.extract.pdf.glyphs import Font, Run
+from pipelines.extract.pdf.chars import Font
+from pipelines.extract.pdf.glyphs import Run
 from pipelines.extract.pdf.layout import Line, spaced
 from pipelines.extract.write import inline_code
 
