@@ -242,6 +242,20 @@ def test_code_that_runs_over_the_edge_of_its_column() -> None:
     assert fences(text)[0].split("\n")[:3] == listing.split("\n")[:3]
 
 
+def test_comments_of_code_in_the_font_of_prose() -> None:
+    paper = Paper()
+    paper.prose(PROSE)
+    for code, comment in (("x = f(1)    #", "take the first one"), ("print(x)", ""), ("y = x + 1   #", "and the next")):
+        x, y = paper._room(12)
+        paper.pdf.set_font("Courier", size=10)
+        paper.pdf.text(x + 12, y, code)
+        paper.pdf.set_font("Times", size=10)
+        paper.pdf.text(x + 12 + 6 * (len(code) + 1), y, comment)
+    paper._y += 10
+    paper.prose(PROSE)
+    assert fences(paper.page().text) == ["x = f(1)    # take the first one\nprint(x)\ny = x + 1   # and the next"]
+
+
 def test_words_cut_at_line_ends() -> None:
     paper = Paper()
     lines = ["A scheduler may preempt a running task. The sched-", "uler runs on x86-", "64, in a multi-"]
