@@ -256,6 +256,22 @@ def test_comments_of_code_in_the_font_of_prose() -> None:
     assert fences(paper.page().text) == ["x = f(1)    # take the first one\nprint(x)\ny = x + 1   # and the next"]
 
 
+def test_headers_that_name_the_section() -> None:
+    pdf = FPDF(unit="pt")
+    for number in range(12):
+        pdf.add_page()
+        pdf.set_font("Times", "I", size=9)
+        pdf.text(60, 50, f"{'ABCDEFGHIJKL'[number]} {PROSE[5 * number : 5 * number + 9]}")
+        pdf.set_font("Times", size=10)
+        for line in range(40 if number % 2 else 53):
+            pdf.text(60, 80 + 12 * line, f"It is {PROSE[number:60]} and so on until the end of line")
+        # As high as the last line of the others, and alone.
+        pdf.text(60, 704, f"Alone {PROSE[3 * number : 3 * number + 30]}" if number % 2 else "")
+    text = extract(bytes(pdf.output())).text
+    assert not re.search(r"^\*?[A-L] ", text, re.MULTILINE)
+    assert text.count("Alone") == 6
+
+
 def test_words_cut_at_line_ends() -> None:
     paper = Paper()
     lines = ["A scheduler may preempt a running task. The sched-", "uler runs on x86-", "64, in a multi-"]
@@ -284,10 +300,29 @@ def test_joins(left: str, right: str, known: str, joined: bool) -> None:
     assert joins(left, right, Vocabulary(known.split())) is joined
 
 
+def test_addresses_cut_at_line_ends() -> None:
+    pdf = FPDF(unit="pt")
+    pdf.add_page()
+    pdf.set_font("Times", size=10)
+    pdf.text(60, 100, "It stands at the well known address")
+    pdf.set_font("Courier", size=10)
+    pdf.text(205, 100, "https://www.example.")
+    pdf.text(60, 112, "org/a/page.")
+    pdf.set_font("Times", size=10)
+    pdf.text(60, 124, "and at others that are as good as this one is.")
+    text = extract(bytes(pdf.output())).text
+    assert "`https://www.example.org/a/page.`" in text
+
+
 def test_signs_that_a_typesetter_draws() -> None:
-    assert code_text("echo \u2018a\u2019 \u2212n") == "echo `a' -n"
+    assert code_text("echo \u2018a\u2019 \u2212n ˆx ˜/a") == "echo `a' -n ^x ~/a"
     plain, mono = Font(False, False, False), Font(True, False, False)
     assert markdown([("a", plain), (" ", plain), ("\u2019x\u2019", mono), (" b", plain)]) == "a `'x'` b"
+    bold = Font(False, True, False)
+    assert markdown(
+        [("use ", plain), ("\u2212a", bold), (" or \u2212\u2212all, not a \u2212b or n\u22121", plain)]
+    ) == ("use **-a** or --all, not a -b or n\u22121")
+    assert markdown([("\u2018\u2018q\u2019\u2019", plain)]) == "“q”"
     assert markdown([("un", plain), ("bold", Font(False, True, False)), ("ed", plain)]) == "unbolded"
 
 

@@ -21,6 +21,7 @@ BULLET = re.compile(r"([•◦▪▫‣⁃●○■□–—*∗·➢➤✓\uf0b
 MONO = 0.9
 
 _LEADERS = re.compile(r"(?:\s?[.·…]){4,}\s*(?:[\divxlc]+(?:,\s*\d+)*)?\s*$")
+_ENTRY = re.compile(r"\S.*(?:\s?[.·…]){12,}\s*[\divxlc]+\s*$")
 _PAGE = re.compile(r"\s(?:\d{1,4}|[ivxlc]{1,7})$")
 # What typesetters put where a listing meets the end of a page.
 _CONTINUED = re.compile(r"\s*\(continue(?:s on next|d from previous) page\)\s*")
@@ -121,7 +122,7 @@ def _without_contents(column: Column) -> list[Line]:
     lines = column.lines
     dotted = [index for index, line in enumerate(lines) if line.mono < MONO and _LEADERS.search(line.text)]
     if len(dotted) < 3:
-        return lines
+        return [line for line in lines if line.mono >= MONO or not _ENTRY.search(line.text)]
     first, last = dotted[0], dotted[-1] + 1
     while first and _is_entry(lines[first - 1], column):
         first -= 1
@@ -211,6 +212,8 @@ def _is_code(line: Line, last: Block | None, gap: float, usual: _Measures) -> bo
     before = last.lines[-1]
     start = last.lines[1].x0 if len(last.lines) > 1 else before.x0
     aligned = abs(line.x0 - start) < 0.8 * line.size or (last.kind == "item" and len(last.lines) == 1)
+    if aligned and before.runs[-1].font.mono and before.x1 > usual.reach(0.8):
+        return False  # an address or a path that goes on
     return not aligned or bool(_ENDS.search(before.text))
 
 

@@ -20,6 +20,8 @@ _ACCENTS = dict(
         strict=True,
     )
 )
+# Some programs draw a rule as an image.
+_DRAWINGS = (pdfium_c.FPDF_PAGEOBJ_PATH, pdfium_c.FPDF_PAGEOBJ_IMAGE)
 _DOTLESS = {"ı": "i", "ȷ": "j"}
 
 
@@ -106,7 +108,7 @@ def _rules(page: pdfium.PdfPage) -> list[Rule]:
     rules = []
     for index in range(count):
         thing = pdfium_c.FPDFPage_GetObject(raw, index)
-        if pdfium_c.FPDFPageObj_GetType(thing) != pdfium_c.FPDF_PAGEOBJ_PATH:
+        if pdfium_c.FPDFPageObj_GetType(thing) not in _DRAWINGS:
             continue
         if pdfium_c.FPDFPageObj_GetBounds(thing, *places):
             x0, y0, x1, y1 = (edge.value for edge in edges)
