@@ -178,3 +178,45 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert read("x\n\n" + text).text.endswith("\n")
     except (NoText, Unreadable):
         pass
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("Returns {CL_TRUE_anchor} of {size_t_TYPE}.", "Returns `CL_TRUE` of `size_t`."),
+        ("Call {clFinish} first", "Call `clFinish` first"),
+        ("GET /{userId}/x and ${A_B} and `cm.push {reg_list}`", "GET /{userId}/x and ${A_B} and `cm.push {reg_list}`"),
+        ("A {monthyear} b", "A {monthyear} b"),
+        ("The {aws} CLI and {aws-regions}", "The AWS CLI and AWS Regions"),
+        (":CL_X: y\n\nA {CL_X} b", "A y b"),
+    ],
+)
+def test_names_that_only_the_project_defines(source: str, text: str) -> None:
+    assert read(source + "\n").text == text + "\n"
+
+
+def test_an_arn_is_whole_in_code_with_attributes() -> None:
+    page = read('[source,bash,subs="verbatim,attributes"]\n----\naws x {arn-aws}iam::aws:policy/P\n----\n')
+    assert fences(page) == [("bash", "aws x arn:aws:iam::aws:policy/P\n")]
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("A [.noloc]`Kubernetes` pod, [.noloc]`Kubernetes [.noloc]`Pods``", "A Kubernetes pod, Kubernetes Pods"),
+        ("Use ``a/[.replaceable]`b``` now", "Use `a/b` now"),
+        ("Use ```--x=1``` now", "Use `--x=1` now"),
+        ("You can`'t and `b` c", "You can’t and `b` c"),
+        ("📝 https://example.org/x?[[a&type=code[Edit this page on GitHub^]\n\nText", "Text"),
+    ],
+)
+def test_spans_of_the_documentation_of_aws(source: str, text: str) -> None:
+    assert read(source + "\n").text == text + "\n"
+
+
+def test_a_comment_in_a_table_is_none_of_its_cells() -> None:
+    assert "comment" not in read("|===\n|a\n|b\n\n// comment: x\n// comment: y\n\n|c\n|d\n|===\n").text
+
+
+def test_a_term_may_stand_before_a_space() -> None:
+    assert read("The term ::\n(inner) :::\nText\n").text == read("The term::\n(inner):::\nText\n").text

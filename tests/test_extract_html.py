@@ -163,12 +163,12 @@ def test_whole_body_where_the_generic_extractor_keeps_too_little() -> None:
 
 
 def test_plain_text() -> None:
-    page = extract_plain(b"\xef\xbb\xbf# a\r\n\r\n\tb  \rc\n\n\n", "text/markdown", LIMITS)
+    page = extract_plain(b"\xef\xbb\xbf# a\r\n\r\n\tb  \rc\n\n\n", "text/markdown", "", LIMITS)
     assert page == Page("", "# a\n\n\tb  \nc\n", (), "plain")
     with pytest.raises(NoText):
-        extract_plain(b"\xef\xbb\xbf\n", "text/plain", LIMITS)
+        extract_plain(b"\xef\xbb\xbf\n", "text/plain", "", LIMITS)
     with pytest.raises(Unreadable, match="not_text"):
-        extract_plain(b"%PDF-1.4", "text/plain", LIMITS)
+        extract_plain(b"%PDF-1.4", "text/plain", "", LIMITS)
 
 
 def test_order_and_repetition_change_nothing() -> None:

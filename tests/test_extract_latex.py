@@ -67,7 +67,7 @@ def test_a_paper() -> None:
     assert page.found == {"date": "latex", "authors": "latex"}
     assert page.text == (
         "# On Locks and Keys\n\n## Abstract\n\nWe present Lock, 50% faster.\n\n## Design\n\n"
-        "See Section “Design”, Figure and Table; as shown before. We follow [doe].\n\nThe **big** picture.\n"
+        "See Section “Design”, Figure 1 and Table; as shown before. We follow [doe].\n\nFigure 1: The **big** picture.\n"
     )
 
 
@@ -107,7 +107,7 @@ def test_listings_come_back_exactly(begin: str, end: str, language: str) -> None
     assert fences(made) == [(language, CODE + "\n")]
     assert made.endswith("\nand go on.\n")
     if "caption" in begin:
-        assert "\nA *main*\n" in made
+        assert "\nListing 1: A *main*\n" in made
 
 
 def test_listings_in_lists_and_footnotes() -> None:
@@ -127,7 +127,7 @@ def test_commands_inside_listings() -> None:
     body = "\\begin{Verbatim}[commandchars=\\\\\\[\\]]\nx = a[1];\\lnlbl[one]\n\\textbf[y] = {2};\n\\end{Verbatim}\n"
     assert fences(text(body.replace("a[1]", "a"))) == [("", "x = a;\ny = {2};\n")]
     body = "\\begin{lstlisting}\nlock(); (*@\\label{l:1}@*)\n(*@\\hl{unlock(\\&x);}@*)\n\\end{lstlisting}\n"
-    assert fences(text(body)) == [("", "lock(); \nunlock(&x);\n")]
+    assert fences(text(body)) == [("", "lock();\nunlock(&x);\n")]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ Name & \multicolumn{2}{c}{Cost} \\
 \end{table}
 """
     assert text(body) == (
-        "Numbers\n\n| Name | Cost |  |\n| --- | --- | --- |\n| `a\\|b` | 1 | $x$ |\n| both | 2 | up<br>down |\n|  | 3 |  |\n"
+        "Table 1: Numbers\n\n| Name | Cost |  |\n| --- | --- | --- |\n| `a\\|b` | 1 | $x$ |\n| both | 2 | up<br>down |\n|  | 3 |  |\n"
     )
 
 
@@ -401,3 +401,41 @@ def test_no_source_breaks_the_reader(pieces: list[str]) -> None:
 @given(st.text(alphabet="\\abdefginot{}[]$&%~#^_ \n", max_size=200))
 def test_no_characters_break_the_reader(body: str) -> None:
     assert read("Start.\n\n" + body + "\n").text.endswith("\n")
+
+
+def test_references_are_the_numbers_of_what_they_refer_to() -> None:
+    body = r"""See Figures~\ref{fig:a} and~\ref{fig:b}, \cref{tab:t}, and \Cref{fig:a,fig:b} on page~\pageref{fig:a}.
+As shown in \cref{fig:a} on \cpageref{fig:a} (page~\pageref{fig:b}), line~\ref{l:two} of Listing~\ref{lst:x} uses
+Equation~\eqref{eq:e}, and Section~\ref{sec:none} does not.
+\begin{figure}\includegraphics{a}\caption{First}\label{fig:a}\end{figure}
+\begin{figure*}
+\begin{subfigure}{1em}\caption{Part}\end{subfigure}
+\caption{Second \label{fig:b}}\end{figure*}
+\begin{table}\caption{Third}\label{tab:t}\begin{tabular}{l}x\end{tabular}\end{table}
+\begin{lstlisting}[caption=Code, label=lst:x]
+one
+two (*@\label{l:two}@*)
+\end{lstlisting}
+\begin{equation}\begin{cases} a \label{eq:e} & b \end{cases}\end{equation}
+\begin{equation}c \label{eq:never}\end{equation}
+"""
+    made = text(body)
+    assert made.startswith("See Figures 1 and 2, table 1, and Figures 1 and 2. As shown")
+    assert "As shown in figure 1, line 2 of Listing 1 uses Equation (1), and Section does not." in " ".join(
+        made.split()
+    )
+    for caption in ("Figure 1: First", "\nPart", "Figure 2: Second", "Table 1: Third", "Listing 1: Code"):
+        assert caption in made
+    assert "\\end{cases}\\tag{1}" in made and made.count("\\tag") == 1
+
+
+def test_a_command_kept_under_another_name_is_no_loop() -> None:
+    body = "\\let\\oldemph\\emph\\let\\oldsmile\\smile\\renewcommand{\\smile}[1]{[\\oldsmile{#1}]}\\smile{x} \\oldemph{y}\n"
+    assert text(body) == "[x] *y*\n"
+
+
+def test_marks_around_latex_in_listings_are_the_chosen_ones() -> None:
+    body = "\\lstset{escapeinside={<@}{@>}}\n\\begin{lstlisting}\na <@\\textbf{b}@>\nc <@\\label{l}@>\nd  \n\\end{lstlisting}\n"
+    assert fences(text(body)) == [("", "a b\nc\nd  \n")]
+    body = "\\begin{lstlisting}[escapeinside={||}]\na |\\hl{b}|\n\\end{lstlisting}\n"
+    assert fences(text(body)) == [("", "a b\n")]

@@ -159,7 +159,58 @@ def test_a_rule_in_the_text_is_no_footer() -> None:
     assert "after it" in text("Before.\n\n" + "_" * 40 + "\n\nWhat comes after it counts.\n")
 
 
+def test_a_quoted_mail_of_outlook_leaves_without_a_rule_above_it() -> None:
+    flowed = " ".join(QUESTION.split("\n\n")[0].split())  # its lines are broken anew
+    for head in (
+        "From: List <list@example.org> On Behalf Of Ann\nSent: Monday, May 6, 2024\nTo: Bo\nSubject: Locks\n",
+        "Von: Ann Author\nGesendet: Montag, 6. Mai 2024\nAn: Bo\nBetreff: Locks\n",
+    ):
+        body = (
+            f"It does.\n\nBest regards,\nBo Ek\nExample GmbH\nPhone: +49 000 000\n\n{head}\n{flowed}\n\nDoes it lock?\n"
+        )
+        assert said(mail(QUESTION), mail(body)) == "It does."
+    assert "From: where" in text("From: where it stands\nI could not tell.\n")
+
+
+def test_farewells() -> None:
+    assert text("Text.\n\nThanks,\nAnn\n") == "Text."
+    assert text("Text.\n\nThanks!\n") == "Text.\n\nThanks!"
+    assert "Why" in text(
+        "Text.\n\nThanks,\nAnn\n\nPS: Why is it that the lock is held there for so long, at line 12 of the file?\n"
+    )
+
+
 # ---------------------------------------------------------------- prose, code, patches
+
+
+def test_tables_of_databases_and_logs_of_tools_are_code() -> None:
+    table = " id | name\n----+------\n  1 | a\n(1 row)\n"
+    assert fences(text("It says\n\n" + table)) == [("", table)]
+    log = "srun: error: node03: task 0: Out Of Memory in a line that is long\nslurmstepd: error: Detected 1 oom_kill event in it\n"
+    assert fences(text("It says\n\n" + log)) == [("", log)]
+
+
+def test_code_and_lists_right_below_a_line_of_text() -> None:
+    assert text("Run this:\n    make -j8\n    make test\nand wait.\n") == (
+        "Run this:\n\n```\n    make -j8\n    make test\n```\n\nand wait."
+    )
+    assert text("Changes:\n- one\n- two\n") == "Changes:\n\n- one\n- two"
+
+
+def test_lines_of_fields_stay_apart() -> None:
+    fields = "v2: take the lock in the function itself, not in what calls it\nv1: https://lore.example.org/all/20240501/1234567890\n"
+    assert text(fields) == fields.removesuffix("\n").replace("\n", "  \n")
+
+
+def test_code_in_quotes_keeps_its_columns() -> None:
+    made = said(mail("Hm.\n"), mail("> -\tmutex_unlock(&l);\n> +\tmutex_lock(&l);\n>  \treturn;\n\nWhy?\n"))
+    assert made == "> ```diff\n> -\tmutex_unlock(&l);\n> +\tmutex_lock(&l);\n>  \treturn;\n> ```\n\nWhy?"
+    assert fences(made) == [("diff", "-\tmutex_unlock(&l);\n+\tmutex_lock(&l);\n \treturn;\n")]
+
+
+def test_a_change_without_its_head_is_a_diff() -> None:
+    assert fences(text("How about\n\n-    free(a);\n+    put(a);\n")) == [("diff", "-    free(a);\n+    put(a);\n")]
+    assert text("-   one\n-   two\n") == "-   one\n-   two"
 
 
 def test_prose_flows_and_short_lines_stay() -> None:
@@ -229,6 +280,21 @@ def test_alternatives_and_attachments() -> None:
     assert made.startswith("The text.\n\n")
     assert fences(made) == [("diff", DIFF)]
     assert "log" not in made
+
+
+def test_patches_of_any_type_are_kept() -> None:
+    body, kind = multipart(
+        "mixed",
+        "Content-Type: text/plain\n\nThe text.",
+        'Content-Type: application/octet-stream; name="v3-0001-fix.patch"\nContent-Transfer-Encoding: base64\n\n'
+        + base64.b64encode((DIFF + "-- \n2.43.0\n").encode()).decode(),
+        'Content-Type: application/octet-stream; name="x.patch"\nContent-Transfer-Encoding: base64\n\nAAAA',
+    )
+    assert fences(text(body, Content_Type=kind)) == [("diff", DIFF)]
+
+
+def test_bytes_of_old_charsets_in_headers() -> None:
+    assert read(mail("Text.\n").replace(b"Ann", b"Andr\xe9")).authors == ("André Author",)
 
 
 def test_only_html() -> None:

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from manifests.models import ExtractSettings
 from pipelines.extract.man.reader import extract_man, iso_date
 from pipelines.extract.page import NoText, Page, Unreadable
+from pipelines.extract.readers import read as read_any
 
 LIMITS = ExtractSettings()
 PARSER = MarkdownIt("commonmark").enable("table")
@@ -213,7 +214,100 @@ def test_links() -> None:
     )
 
 
+def spans(text: str) -> list[tuple[str, str]]:
+    """What a CommonMark parser reads as emphasis (`em`, `strong`) or code, in its order."""
+    found: list[tuple[str, str]] = []
+    for block in PARSER.parse(text):
+        open_tags: list[tuple[str, list[str]]] = []
+        for token in block.children or []:
+            if token.type == "code_inline":
+                found.append(("code", token.content))
+            elif token.nesting == 1:
+                open_tags.append((token.tag, []))
+            elif token.nesting == -1:
+                tag, parts = open_tags.pop()
+                found.append((tag, "".join(parts)))
+            for _, parts in open_tags:
+                parts.append(token.content)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("\\fI/proc/\\fPpid\\fI/status\\fP, then", [("em", "/proc/pid/status")]),
+        ("\\fIfile\\fR(s) and (\\fIword\\fR)", [("em", "file"), ("em", "word")]),
+        ("\\fBa\\fP\\fIb\\fP", [("code", "ab")]),
+        ("\\fBnot\\fP \\fIany\\fP", [("strong", "not"), ("em", "any")]),
+        ("the \\fI<perm>\\fP and \\fIchar *\\fP", [("code", "<perm>"), ("code", "char *")]),
+        ("with \\fI\\-f\\fP or \\fI\\-\\-all\\fP", [("code", "-f"), ("code", "--all")]),
+        ("\\fI_hex_\\fP", [("code", "_hex_")]),
+        ("\\fBeval\\fRed, \\fBint\\fRs", [("code", "eval"), ("code", "int")]),
+    ],
+)
+def test_markup_is_read_back_as_it_was_meant(source: str, expected: list[tuple[str, str]]) -> None:
+    assert spans(man(f"See {source} here.\n")) == expected
+
+
+def test_typewriter_quotes_begin_no_code() -> None:
+    assert man("The `first' and ``the \\fBsecond\\fP'' of `them'.\n") == "The ‘first’ and “the `second`” of ‘them’.\n"
+    assert spans(man("Run `date` now, it's fine.\n")) == [("code", "date")]
+
+
+def test_code_of_pod_pages_has_no_quotes_around_it() -> None:
+    preamble = ".ie n \\{\\\n.    ds C` \"\"\n.    ds C' \"\"\n'br\\}\n.el\\{\\\n.    ds C`\n.    ds C'\n'br\\}\n"
+    body = "\\&\\f(CW\\*(C`use feature \"say\"\\*(C'\\fR is \\f(CW\\*(C`eval\\*(C'\\fRed.\n"
+    assert man(preamble + body) == '`use feature "say"` is `eval`ed.\n'
+
+
+def test_lists_that_lines_draw() -> None:
+    assert man("Order:\n.br\n1. one\ngoes on\n.br\n2. two\n.br\nAfter.\n") == (
+        "Order:\n\n1. one goes on\n2. two\n\nAfter.\n"
+    )
+    assert man("\\- one\n.br\n\\- two\n.PP\n\\- three\n") == "- one\n- two\n- three\n"
+    assert man("Costs:\n - first\n   more of it\n - second\n") == "Costs:\n\n- first more of it\n- second\n"
+    assert man("A range of 3\n.br\n- no list\n") == "A range of 3\n\\- no list\n"
+
+
+def test_prose_in_the_synopsis_is_no_usage() -> None:
+    page = read(
+        ".TH TOOL 1\n.SH SYNOPSIS\n.B tool\n[\\fIOPTION\\fR]...\n\nSome options define many jobs at once. For more see"
+        " the\ndocument\n.br\nhttps://tool.example/jobs.html\n"
+    )
+    assert fences(page.text) == ["tool [OPTION]...\n"]
+    assert "\nSome options define many jobs" in page.text
+
+
+def test_title_of_shouting_pages_is_that_of_the_file() -> None:
+    page = ".TH BPF-HELPERS 7\n.SH NAME\nBPF-HELPERS \\- list of helpers\n"
+    assert read(page, "man7/bpf-helpers.7").title == "bpf-helpers(7)"
+
+
+def test_sections_of_many_letters_are_man_pages() -> None:
+    body = b".TH EOF 3const\n.SH NAME\nEOF \\- end of file\n"
+    assert read_any(body, None, "man3/EOF.3const", LIMITS).method == "man"
+
+
+def test_table_without_its_empty_columns() -> None:
+    text = man(".TS\nlb lb l l\nl l l l.\nName\tWhat it is\t\t\nx\t\\fBy\\fP\t\t\n.TE\n")
+    assert text == "| Name | What it is |\n| --- | --- |\n| x | `y` |\n"
+
+
 # ---------------------------------------------------------------- mdoc(7)
+
+
+def test_a_string_that_holds_a_request() -> None:
+    assert (
+        mdoc(".ds never \\\n.No It becomes Sy active No at once.\nFirst.\n\\*[never]\n")
+        == "First. It becomes `active` at once.\n"
+    )
+
+
+def test_mdoc_words_are_apart_again_after_sm_on() -> None:
+    body = "Either\n.Sm off\n.Oo user @ Oc host\n.Sm on\nor a\n.Sm off\n.No ssh:// Ar x .\n.Sm on\nThe end.\n"
+    assert mdoc(body) == "Either [user@]host or a ssh://*x*. The end.\n"
+    item = ".Bl -tag\n.It Fl D Xo\n.Sm off\n.Oo Ar address : Oc\n.Ar port\n.Sm on\n.Xc\nSpecifies a port.\n.El\n"
+    assert mdoc(item) == "`-D [address:]port`\n: Specifies a port.\n"
 
 
 def test_mdoc_page() -> None:

@@ -129,6 +129,9 @@ def test_indented_code_becomes_a_fence_with_its_own_indentation() -> None:
         ("{.python .numberLines}", "python"),
         ("{r, echo=FALSE}", "r"),
         ("{code-block} console", "console"),
+        ("{#lst:a .cpp .numberLines}", "cpp"),
+        ("{#lst:a .numberLines .cpp}", "cpp"),
+        ("{#lst:a}", ""),
         ("", ""),
     ],
 )
@@ -157,6 +160,14 @@ def test_front_matter_is_read_and_removed(text: str) -> None:
 def test_a_title_that_the_text_does_not_have_becomes_its_heading() -> None:
     assert extract("---\ntitle: A\n---\ntext\n").text == "# A\n\ntext\n"
     assert extract("text\n\n## First\n").title == "First"
+
+
+def test_parameters_of_the_page_stand_in_their_places() -> None:
+    text = '---\ntitle: T\nbase-url: https://a.b/c\n---\nAt `{{% param "base-url" %}}/d`: {{< param other >}}.\n'
+    text += '\n```sh\ncurl {{% param base-url %}}/gpg {{% param "x" %}}\n```\n'
+    page = extract(text)
+    assert "At `https://a.b/c/d`: .\n" in page.text
+    assert fences(page.text) == [("sh", 'curl https://a.b/c/gpg {{% param "x" %}}\n')]
 
 
 def test_drafts_canonical_and_robots() -> None:
@@ -261,12 +272,74 @@ def test_days(value: str, day: str) -> None:
         ("a[^1]\n\n[^1]: Foot", ["[^1]", "[^1]: Foot"], []),
         ("- [ ] todo", ["[ ] todo"], []),
         ("a { #id }\n\n# H {#id .c}", ["# H"], [".c"]),
+        # Kubernetes, GitHub, HashiCorp, Elastic, Datadog, Nix
+        ('## {{% heading "whatsnext" %}}\n\nx', ["## What's next"], ["{{"]),
+        ('A {{< glossary_tooltip term_id="cloud-x" >}} b', ["A cloud x b"], []),
+        (
+            "On {% data variables.product.prodname_actions %} and {% data variables.a.b_c %}.",
+            ["On GitHub Actions and B c."],
+            [],
+        ),
+        ("{% data variables.product.prodname_github_apps %}", ["GitHub Apps"], []),
+        ("See [AUTOTITLE](/a/b-c-d#e).", ["See b c d."], ["AUTO"]),
+        ('**{% octicon "gear" aria-hidden="true" %} Settings**', ["**Settings**"], ["octicon"]),
+        ("{% webui %}\nx\n{% endwebui %}", ["x"], ["{%"]),
+        ('{% code title="a.sh" %}\n```sh\nx\n```\n{% endcode %}', ["**a.sh**", "x"], ["{%"]),
+        (
+            '{% alert level="info" %}\nx\n{% /alert %}\n\n{% tab label="T" %}\ny\n{% /tab %}',
+            ["> x", "**T**", "y"],
+            ["{%"],
+        ),
+        ('a {% img src="b" alt="Pic" /%} c', ["a Pic c"], ["{%"]),
+        ("~> **Note**: x\n\n-> y", ["> **Note**: x", "> y"], ["~"]),
+        ("@include 'a.mdx'\n\nx @include 'b'", ["x @include 'b'"], ["a.mdx"]),
+        ("# On {{es}} [on-es]\n\nUse {{esql}}. {{other}}", ["# On Elasticsearch\n", "Use ES|QL. {{other}}"], ["on-es"]),
+        ("Use {{esql}}.", ["{{esql}}"], []),
+        ("## Kinds [#kinds]\n\nx [#1]", ["## Kinds\n", "x [#1]"], ["#kinds"]),
+        ("$$$a-b$$$\n\nx {applies_to}`stack: ga`\n\n```{applies_to}\nstack: ga\n```", ["x"], ["a-b", "stack"]),
+        (":::{image} a.png\n:alt: Pic\n:::\n\n:::{include} b.md\n:::\n\nx", ["Pic", "x"], ["a.png", "b.md", ":::"]),
+        (":::{include} b.md\n\nx", ["x"], ["b.md"]),
+        ("::: {.example #ex-a}\nx\n:::\n\n[]{#b}`y`{.nix}", ["x", "`y`"], ["ex-a", "#b", "{"]),
+        ("| a |\n| --- |\n| b |\n{.wide}\n\n![P](p.png) {.x}\n{style='a'}", ["| b |", "P"], ["{", "wide"]),
+        ("[a b]{#a-b}\n: c {#d}\n\nTable: T. {#tbl:t}", ["a b", "T."], ["{", "["]),
+        ('The set `{a="b"}` and {#}', ['`{a="b"}` and {#}'], []),
+        (":orphan:\n\n# A\n\n:x: ok", ["# A", "❌ ok"], ["orphan"]),
+        ("a :heavy_check_mark: b::x::c", ["a ✔ b::x::c"], []),
+        (":::{table} T\n:name: n\n\n| a |\n| --- |\n| b |\n:::", ["**T**", "| b |"], ["name"]),
+        ('> [!div class="nextstepaction"]\n> [Run it](u)\n\nx', ["x"], ["Run"]),
     ],
 )
 def test_dialects(source: str, kept: list[str], gone: list[str]) -> None:
     text = extract(source).text
     assert [each for each in kept if each not in text] == []
     assert [each for each in gone if each in text] == []
+
+
+def test_the_name_of_a_file_of_code_stands_above_it() -> None:
+    source = """
+        Text
+        ```ini title="local.ini"
+        x
+        ```
+
+        - ```sh {1} filename='a_b.sh'
+          y
+          ```
+        - Item
+          ```yaml title="v.yaml"
+          z: 1
+          ```
+
+        ```md
+        ~~~sh title="inner"
+        ~~~
+        ```
+        """
+    text = extract_block(source).text
+    assert fences(text) == [("ini", "x\n"), ("sh", "y\n"), ("yaml", "z: 1\n"), ("md", '~~~sh title="inner"\n~~~\n')]
+    assert text.startswith("Text\n\n**local.ini**\n\n```ini\n")
+    assert "- **a_b.sh**\n\n  ```sh\n" in text
+    assert "- Item\n\n  **v.yaml**\n\n  ```yaml\n" in text
 
 
 def test_shortcodes_whose_text_is_code() -> None:
@@ -292,6 +365,15 @@ def test_shortcodes_whose_text_is_code() -> None:
             b: 1
           {{< /code >}}
 
+        {{< text syntax=bash snip_id=none >}}
+        $ a <<EOF
+        # b
+        {{< /text >}}
+
+        {{< code-block lang="yaml" filename="c.yaml" >}}
+        c: {{ d }}
+        {{< /code-block >}}
+
         {{< highlight sh >}} never closed
         """
     )
@@ -300,8 +382,11 @@ def test_shortcodes_whose_text_is_code() -> None:
         ("sh", "$ ls\n"),
         ("bash", 'echo "*"\n'),
         ("yaml", "a:\n  b: 1\n"),
+        ("bash", "$ a <<EOF\n# b\n"),
+        ("yaml", "c: {{ d }}\n"),
     ]
     assert "**Bash**" in page.text
+    assert "**c.yaml**" in page.text
     assert "never closed" in page.text
 
 
@@ -393,6 +478,45 @@ def test_mdx() -> None:
         assert kept in page.text
     for gone in ("theme", "const", "A > B", "hidden", "require", "width", "Term", "Admonition", "A,"):
         assert gone not in prose(page.text)
+
+
+def test_text_between_the_tags_of_mdx_is_no_code() -> None:
+    page = extract_block(
+        """
+        1. Step
+
+           <Tabs>
+             <Tab title={<b>Mac</b>}>
+               Text
+
+               ```sh
+               if x; then
+                 y
+               ```
+             </Tab>
+           </Tabs>
+
+        <Callout
+          variant="important"
+          a={{
+            b: 1
+          }}
+        >
+            Take *care*
+
+            of this.
+        </Callout>
+
+        ```js
+        <Tab>
+            z
+        ```
+        """,
+        name="a.mdx",
+    )
+    assert fences(page.text) == [("sh", "if x; then\n  y\n"), ("js", "<Tab>\n    z\n")]
+    assert "   **Mac**\n\n   Text\n" in page.text
+    assert "> **Important**\n>\n> Take *care*\n>\n> of this.\n" in page.text
 
 
 def test_html_blocks_with_markdown_inside() -> None:

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page, Unreadable
 from pipelines.extract.pdf import glyphs as pdf_glyphs
-from pipelines.extract.pdf.glyphs import Font
+from pipelines.extract.pdf.chars import Font
 from pipelines.extract.pdf.reader import extract_pdf, iso_date
 from pipelines.extract.pdf.words import Vocabulary, code_text, joins, markdown
 
@@ -197,6 +197,81 @@ def test_inline_code_and_styles() -> None:
     assert text == f"Call `open(2)` with `O_CREAT` to make *path* anew, **always**. {PROSE}\n"
 
 
+def test_letters_drawn_under_their_accents() -> None:
+    pdf = FPDF(unit="pt")
+    pdf.add_page()
+    pdf.set_font("Times", size=10)
+    x = 60.0
+    for letters, accent in (("By J", ""), ("e", "\xb4"), ("r", ""), ("o", "\xa8"), ("me, 3 x 4", "")):
+        if accent:
+            pdf.text(x + (pdf.get_string_width(letters) - pdf.get_string_width(accent)) / 2, 100, accent)
+        pdf.text(x, 100, letters)
+        x += pdf.get_string_width(letters)
+    assert extract(bytes(pdf.output())).text == "By Jéröme, 3 x 4\n"
+
+
+def test_underscores_drawn_as_rules() -> None:
+    pdf = FPDF(unit="pt")
+    pdf.add_page()
+    pdf.set_font("Times", size=10)
+    pdf.text(60, 100, PROSE[:40])
+    pdf.text(60, 112, "and call")
+    pdf.set_font("Courier", size=10)
+    x = 100.0
+    for word in ("vm", "swappiness", "max"):
+        pdf.text(x, 112, word)
+        x += pdf.get_string_width(word)
+        if word != "max":
+            pdf.rect(x + 0.6, 111.6, 3, 0.4, style="F")
+            x += 4.2
+    pdf.rect(60, 118, 3, 0.4, style="F")
+    pdf.set_font("Times", size=10)
+    pdf.text(x + 4, 112, "then.")
+    assert extract(bytes(pdf.output())).text == f"{PROSE[:40]} and call `vm_swappiness_max` then.\n"
+
+
+def test_code_that_runs_over_the_edge_of_its_column() -> None:
+    paper = Paper(2)
+    listing = f'int a;\n\nputs("{"long " * 12}");\n\nint b;\nint c;'
+    for _ in range(3):
+        paper.prose(PROSE)
+    paper.code(listing)
+    for _ in range(14):
+        paper.prose(PROSE)
+    text = paper.page().text
+    assert fences(text)[0].split("\n")[:3] == listing.split("\n")[:3]
+
+
+def test_comments_of_code_in_the_font_of_prose() -> None:
+    paper = Paper()
+    paper.prose(PROSE)
+    for code, comment in (("x = f(1)    #", "take the first one"), ("print(x)", ""), ("y = x + 1   #", "and the next")):
+        x, y = paper._room(12)
+        paper.pdf.set_font("Courier", size=10)
+        paper.pdf.text(x + 12, y, code)
+        paper.pdf.set_font("Times", size=10)
+        paper.pdf.text(x + 12 + 6 * (len(code) + 1), y, comment)
+    paper._y += 10
+    paper.prose(PROSE)
+    assert fences(paper.page().text) == ["x = f(1)    # take the first one\nprint(x)\ny = x + 1   # and the next"]
+
+
+def test_headers_that_name_the_section() -> None:
+    pdf = FPDF(unit="pt")
+    for number in range(12):
+        pdf.add_page()
+        pdf.set_font("Times", "I", size=9)
+        pdf.text(60, 50, f"{'ABCDEFGHIJKL'[number]} {PROSE[5 * number : 5 * number + 9]}")
+        pdf.set_font("Times", size=10)
+        for line in range(40 if number % 2 else 53):
+            pdf.text(60, 80 + 12 * line, f"It is {PROSE[number:60]} and so on until the end of line")
+        # As high as the last line of the others, and alone.
+        pdf.text(60, 704, f"Alone {PROSE[3 * number : 3 * number + 30]}" if number % 2 else "")
+    text = extract(bytes(pdf.output())).text
+    assert not re.search(r"^\*?[A-L] ", text, re.MULTILINE)
+    assert text.count("Alone") == 6
+
+
 def test_words_cut_at_line_ends() -> None:
     paper = Paper()
     lines = ["A scheduler may preempt a running task. The sched-", "uler runs on x86-", "64, in a multi-"]
@@ -225,10 +300,29 @@ def test_joins(left: str, right: str, known: str, joined: bool) -> None:
     assert joins(left, right, Vocabulary(known.split())) is joined
 
 
+def test_addresses_cut_at_line_ends() -> None:
+    pdf = FPDF(unit="pt")
+    pdf.add_page()
+    pdf.set_font("Times", size=10)
+    pdf.text(60, 100, "It stands at the well known address")
+    pdf.set_font("Courier", size=10)
+    pdf.text(205, 100, "https://www.example.")
+    pdf.text(60, 112, "org/a/page.")
+    pdf.set_font("Times", size=10)
+    pdf.text(60, 124, "and at others that are as good as this one is.")
+    text = extract(bytes(pdf.output())).text
+    assert "`https://www.example.org/a/page.`" in text
+
+
 def test_signs_that_a_typesetter_draws() -> None:
-    assert code_text("echo \u2018a\u2019 \u2212n") == "echo `a' -n"
+    assert code_text("echo \u2018a\u2019 \u2212n ˆx ˜/a") == "echo `a' -n ^x ~/a"
     plain, mono = Font(False, False, False), Font(True, False, False)
     assert markdown([("a", plain), (" ", plain), ("\u2019x\u2019", mono), (" b", plain)]) == "a `'x'` b"
+    bold = Font(False, True, False)
+    assert markdown(
+        [("use ", plain), ("\u2212a", bold), (" or \u2212\u2212all, not a \u2212b or n\u22121", plain)]
+    ) == ("use **-a** or --all, not a -b or n\u22121")
+    assert markdown([("\u2018\u2018q\u2019\u2019", plain)]) == "“q”"
     assert markdown([("un", plain), ("bold", Font(False, True, False)), ("ed", plain)]) == "unbolded"
 
 

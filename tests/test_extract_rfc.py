@@ -188,6 +188,29 @@ def test_page_breaks_leave_no_trace(places: list[int], feed: str) -> None:
     assert extract(broken).text == extract(FIRST_PAGE + BODY).text
 
 
+def test_an_old_one_with_text_in_the_first_column() -> None:
+    source = (
+        "Network Working Group                                     A. Writer\nRequest for Comments: 9                   "
+        "             Example\n                                                          May 1984\n\n\n"
+        "                          OLD WIDGETS\n\n\n1. STATUS OF THIS MEMO\n\nThis document says how widgets were moved in"
+        " the years of old, when\nthere were no frames and each of the hosts had but one of them all.\n\n\n"
+        "                          Table of Contents\n\n    1. STATUS OF THIS MEMO                                    1\n\n"
+        "    2. TYPES                                                  2\n\n        2.1. Names                      "
+        "                           3\n\n2. TYPES\n\nA               1 a host address\n\nNS              2 an authoritative name"
+        " server\n\nThis is what they are called, and what each of them is called for by\nthe hosts that want to know it.\n"
+    )
+    text = extract_rfc(source.encode(), None, "rfc9.txt", LIMITS).text
+    assert "Contents" not in text and "2.1." not in text
+    assert "\n## 2. TYPES\n\nA\n: 1 a host address\n\nNS\n: 2 an authoritative name server\n\nThis is what" in text
+    indented = "".join("     " + line + "\n" if line else "\n" for line in source.split("\n"))
+    assert extract_rfc(indented.encode(), None, "rfc9.txt", LIMITS).text == text
+
+
+def test_a_table_of_contents_without_an_end_hides_nothing() -> None:
+    body = "   Contents\n\n   Words of prose stand here, and no heading comes behind them at all.\n"
+    assert "Words of prose" in extract_rfc((FIRST_PAGE + body).encode(), None, "x.txt", LIMITS).text
+
+
 def test_a_draft() -> None:
     draft = FIRST_PAGE.replace("Request for Comments: 99999 ", "Internet-Draft              ").replace(
         "October 2031", "3 March 2031"
@@ -203,6 +226,8 @@ def test_a_draft() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        ("     RFC 907\n\n\n     HOST ACCESS\n", True),
+        ("Group                   A. Writer\nRequest for Commments: 2347   Example\n", True),
         (FIRST_PAGE, True),
         ("\n\nNetwork Working Group                         A. B.\nRequest for Comments: 5\n", True),
         ("Change log\n\n * See RFC 2616 and others.\n", False),

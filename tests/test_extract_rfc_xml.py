@@ -109,3 +109,19 @@ def test_a_deep_one_is_cut_or_refused() -> None:
 def test_is_rfc_xml() -> None:
     assert is_rfc_xml(HEAD.encode())
     assert not is_rfc_xml(b"<html><body>rfc</body></html>")
+
+
+def test_citations_stand_in_brackets() -> None:
+    source = (
+        '<rfc version="3"><front><title>T</title></front><middle><section anchor="s"><name>N</name><t>See '
+        '<xref target="A" derivedContent="A"/>, <xref target="B"/>, <xref target="s" derivedContent="Section 1"/>, '
+        '<xref target="A" section="2.1" sectionFormat="of" derivedContent="A"/>, '
+        '<xref target="A" section="B.2" sectionFormat="comma" derivedContent="A"/> and '
+        '<xref target="A" section="3" sectionFormat="parens" derivedContent="A"/>.</t></section></middle><back>'
+        '<displayreference target="B" to="HTTP/2"/><references><name>References</name>'
+        '<reference anchor="A"><front><title>One</title></front></reference>'
+        '<referencegroup anchor="B"><reference anchor="C"><front><title>Two</title></front></reference></referencegroup>'
+        "</references></back></rfc>"
+    )
+    text = extract_rfc_xml(source.encode(), None, "x.xml", LIMITS).text
+    assert "See [A], [HTTP/2], Section 1, Section 2.1 of [A], [A], Appendix B.2 and [A] (Section 3)." in text

@@ -203,3 +203,30 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert read("x\n\n" + text).text.endswith("\n")
     except (NoText, Unreadable) as error:
         assert "Error" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (".. only:: html\n\n   a\n\n.. only:: latex or man\n\n   b\n\n.. only:: not html\n\n   c", "a"),
+        (".. ifconfig:: is_test\n\n   set -x\n\n.. ifconfig:: level in ('a',)\n\n   b", "b"),
+        (
+            ".. datatemplate:yaml:: a.yaml\n\n   {% for x in y %}\n   A *b* {{ x }}.\n\n   {% endfor %}\n\n   ::\n\n      c",
+            "A *b* {{ x }}.\n\n```\nc\n```",
+        ),
+    ],
+)
+def test_conditions_and_templates(source: str, text: str) -> None:
+    assert read(source + "\n").text == text + "\n"
+
+
+def test_tabs_and_examples_of_mongodb() -> None:
+    page = read(
+        '.. tabs::\n\n   tabs:\n     - id: a\n       name: "Shell"\n       content: |\n         Text *a*.\n\n'
+        "         .. code-block:: js\n\n            x()\n     - id: b\n       name: B\n       content: |\n\n         Text b.\n\n"
+        ".. io-code-block::\n\n   .. input::\n      :language: js\n\n      y( *z* )\n\n   .. output::\n\n      [1]\n"
+    )
+    assert fences(page) == [("js", "x()\n"), ("js", "y( *z* )\n"), ("", "[1]\n")]
+    assert page.text.startswith("**Shell**\n\nText *a*.\n")
+    assert "**B**\n\nText b.\n" in page.text
+    assert read(".. tabs::\n\n   .. tab:: T\n      :tabid: t\n\n      In it\n").text == "**T**\n\nIn it\n"

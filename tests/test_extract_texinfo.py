@@ -116,6 +116,16 @@ def test_definitions() -> None:
     assert "Method on Klass: `m a`\n: M.\n" in text
 
 
+def test_a_definition_goes_on_in_the_next_line() -> None:
+    text = read("@defmac AC_X (@var{a}, @\n  @var{b})\n@defmacx AC_Y @\n(@var{c})\nSays.\n@end defmac\n").text
+    assert text == "Macro: `AC_X (a, b)`\nMacro: `AC_Y (c)`\n: Says.\n"
+
+
+def test_samples_of_spaces_and_in_displays_are_quoted() -> None:
+    assert read("It sees @samp{x}, @samp{ } and @samp{,}.\n").text == "It sees `x`, ‘ ’ and `,`.\n"
+    assert fences(read("@display\ntype @samp{show w} now\n@end display\n")) == [("", "type 'show w' now\n")]
+
+
 def test_quotations_and_notes() -> None:
     text = read("@quotation Note\nBeware.\n@end quotation\n\n@quotation\nSaid.\n@end quotation\n").text
     assert "> **Note**\n>\n> Beware.\n" in text

@@ -231,3 +231,12 @@ def test_hostile_input_ends_soon(unit: str) -> None:
         assert read("x\n" + unit * (300_000 // len(unit)))
     except (NoText, Unreadable):
         pass
+
+
+def test_literal_code_in_templates_has_no_empty_lines_around_it() -> None:
+    assert read("{{bc|<nowiki>\n# ls | wc\n\nx\n</nowiki>}}") == "```\n# ls | wc\n\nx\n```\n"
+
+
+def test_a_cell_of_attributes_alone_is_empty() -> None:
+    table = read('{|\n! A !! B\n|-\n| 1 || bgcolor="pink" {{nosuch}}\n|-\n| 2 || a="b"\n|}')
+    assert table == '| A | B |\n| --- | --- |\n| 1 |  |\n| 2 | a="b" |\n'

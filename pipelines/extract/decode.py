@@ -48,7 +48,8 @@ def decode_utf8(body: bytes, content_type: str | None) -> bytes:
         tried.append(codec)
         text = _in_utf8(body, codec)
         bad, characters = count_bad(text)
-        if bad <= MAX_BAD_SHARE * characters:
+        # Colours of a terminal are no sign of a wrong encoding: logs are pasted with them.
+        if bad <= MAX_BAD_SHARE * characters or bad - text.count(b"\x1b[") <= MAX_BAD_SHARE * characters:
             text = text.removeprefix(BYTE_ORDER_MARKS[0][0])
             return text.replace(b"\0", b"") if b"\0" in text else text
     raise Unreadable("undecodable", f"tried {', '.join(tried)}")

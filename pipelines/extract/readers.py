@@ -73,6 +73,13 @@ _FORMAT_OF_ENDING = {
     "markdown": "markdown",
     "mdown": "markdown",
     "mdx": "markdown",
+    "mkd": "markdown",
+    "mkdn": "markdown",
+    "mdwn": "markdown",
+    "qmd": "markdown",
+    "rmd": "markdown",
+    "livemd": "markdown",
+    "ronn": "markdown",
     "rst": "rst",
     "adoc": "asciidoc",
     "asciidoc": "asciidoc",
@@ -88,12 +95,33 @@ _FORMAT_OF_ENDING = {
 }
 _PLAIN_ENDINGS = frozenset(("txt", "text", "log"))
 _PLAIN_NAMES = frozenset(("readme", "changelog", "changes", "news", "install", "faq", "todo"))
+# Markup in files that are called text: MongoDB's and Django's manuals, git's and perf's.
+_RST_DIRECTIVE = re.compile(rb"^[ ]{0,8}\.\. (?:[a-z][\w:-]*::(?:[ \r\n]|$)|_[^:\n]{1,100}:\r?$)", re.MULTILINE)
+_RST_HEADING = re.compile(rb"^(\S[^\r\n]{2,100})\r?\n([=\-~^*#\"])\2{2,100}\r?$", re.MULTILINE)
+_ADOC_MARK = re.compile(
+    rb"^(?:\[(?:source|verse|NOTE|TIP|IMPORTANT|WARNING|CAUTION|horizontal|listing|\[[\w-]+\])[^\]\n]{0,80}\]\]?|include::\S+\[[^\]\n]*\]"
+    rb"|:[\w-]+:(?: [^\n]*)?|ifn?def::\S+\[[^\]\n]*\]|={1,5} \S[^\n]*)\r?$|linkgit:[\w-]+\[\d\]",
+    re.MULTILINE,
+)
 _XML_TYPES = ("application/xml", "text/xml")
-_MAN_ENDING = re.compile(r"\.(?:[1-9][a-z]{0,4}|man|mdoc|roff)$", re.IGNORECASE)
+# A file that is named without an ending, and holds comments and settings alone.
+_SETTINGS = re.compile(
+    rb"(?:[ \t]*(?:#[^\n]*)?\n){0,400}(?:[\w.-]{1,80}[ ]?=[^\n]*(?:\n(?:[ \t]*(?:#[^\n]*)?\n)*|$)){2,}[^\n]*"
+)
+_XML_COMMENT = re.compile(rb"<!--(?:[^-]|-(?!->))*-->")
+_XML_ROOT = re.compile(rb"<([a-z_][\w:.-]*)")
+# Roots of XML that is no configuration: lists of pages, news, dumps, drawings, and manuals in DocBook or DITA.
+_ROOTS = (
+    "urlset sitemapindex rss feed rdf:rdf opml mediawiki posts comments users votes badges tags postlinks posthistory "
+    "svg svg:svg book article chapter appendix preface part set sect1 section refentry reference topic concept task"
+)
+_NO_CONFIGURATION = frozenset(_ROOTS.split())
+_MAN_ENDING = re.compile(r"\.(?:[1-9][a-z]{0,8}|man|mdoc|roff)$", re.IGNORECASE)
 _ROFF = re.compile(rb"^[.'](?:\\\"|[A-Za-z])", re.MULTILINE)
 # An ending of the path of a URL.
 _NAMED = re.compile(r"://[^/?#]*/[^?#]*\.[A-Za-z0-9]{1,8}(?:[?#]|$)")
 _HEAD = 8000
+_ENOUGH = 2
 
 
 def format_of(content_type: str | None, name: str, body: bytes) -> str | None:
@@ -106,7 +134,7 @@ def format_of(content_type: str | None, name: str, body: bytes) -> str | None:
     if media in _FORMAT_OF_TYPE:
         return _FORMAT_OF_TYPE[media]
     if media in _XML_TYPES or (not media and name.lower().endswith(".xml")):
-        return _format_of_xml(body)
+        return _format_of_xml(body, is_file=not media and "://" not in name)
     if not media and "://" in name and not _NAMED.search(name):
         return "html"  # a page whose server did not say so
     if not media or media == "text/plain":
@@ -129,12 +157,15 @@ def _reader(name: str) -> Reader:
     return reader  # type: ignore[no-any-return]
 
 
-def _format_of_xml(body: bytes) -> str | None:
-    """XHTML, the source of an RFC; other XML is data: sitemaps, feeds, configuration."""
+def _format_of_xml(body: bytes, *, is_file: bool) -> str | None:
+    """XHTML, the source of an RFC; of files also schemas and configuration, but no feeds, dumps and drawings."""
     head = body[:_HEAD].lower()
     if b"<html" in head:
         return "html"
-    return "rfcxml" if b"<rfc" in head and b"<front" in body else None
+    if b"<rfc" in head and b"<front" in body:
+        return "rfcxml"
+    root = _XML_ROOT.search(_XML_COMMENT.sub(b"", head))
+    return "source" if is_file and root and root[1].decode() not in _NO_CONFIGURATION else None
 
 
 def _format_of_name(name: str, body: bytes, *, is_text: bool) -> str | None:
@@ -152,8 +183,19 @@ def _format_of_name(name: str, body: bytes, *, is_text: bool) -> str | None:
     if is_text or ending in _PLAIN_ENDINGS or base.lower() in _PLAIN_NAMES:
         if is_rfc(head):
             return "rfc"
+        if ending in _PLAIN_ENDINGS and (markup := _markup_of_text(body[:_HEAD])):
+            return markup
         if ending in _PLAIN_ENDINGS or not ending:
             return "plain"
-    if language_of(name, head.partition("\n")[0]):
+    if language_of(name, head.partition("\n")[0]) or (not ending and _SETTINGS.fullmatch(body[:_HEAD])):
         return "source"
     return "plain" if is_text else None
+
+
+def _markup_of_text(head: bytes) -> str | None:
+    """The markup that the beginning of a file of text is written in, None where it is just text."""
+    headings = len(_RST_HEADING.findall(head))
+    if headings and len(_RST_DIRECTIVE.findall(head)) >= _ENOUGH:
+        return "rst"
+    marks = len(_ADOC_MARK.findall(head))
+    return "asciidoc" if marks >= _ENOUGH and (headings or head.startswith(b"= ")) else None

@@ -13,10 +13,12 @@ from pipelines.extract.write import fence, heading
 _ENDINGS = {
     "ada": "adb ads",
     "asm": "asm s nasm",
+    "asn1": "asn asn1 mib",
     "awk": "awk",
-    "bash": "bash",
+    "bash": "bash ebuild eclass",
     "batch": "bat cmd",
     "bicep": "bicep bicepparam",
+    "bitbake": "bb bbappend bbclass",
     "bpftrace": "bt",
     "c": "c h",
     "chapel": "chpl",
@@ -28,6 +30,7 @@ _ENDINGS = {
     "css": "css",
     "cuda": "cu cuh",
     "cue": "cue",
+    "cypher": "cypher",
     "d": "d",
     "dart": "dart",
     "desktop": "desktop",
@@ -36,29 +39,32 @@ _ENDINGS = {
     "dot": "dot gv",
     "dts": "dts dtsi",
     "elixir": "ex exs",
+    "erb": "erb",
     "erlang": "erl hrl",
     "fish": "fish",
     "fortran": "f f77 f90 f95 f03 f08 for",
     "fsharp": "fs fsi fsx",
     "glsl": "glsl vert frag comp",
     "go": "go",
+    "gn": "gn gni",
     "gotmpl": "tpl tmpl gotmpl",
     "graphql": "graphql gql",
     "groovy": "groovy gradle",
     "haskell": "hs",
     "hcl": "hcl tf tfvars nomad",
     "hlsl": "hlsl",
-    "ini": "ini service socket timer mount target path slice network netdev link properties editorconfig",
+    "ini": "ini service socket timer mount target path slice network netdev link properties editorconfig repo",
     "java": "java",
     "javascript": "js mjs cjs jsx",
     "jinja": "j2 jinja jinja2",
-    "json": "json jsonl ndjson geojson avsc webmanifest",
+    "json": "json jsonl ndjson geojson avsc webmanifest workbook",
     "jsonc": "jsonc json5",
     "jsonnet": "jsonnet libsonnet",
     "julia": "jl",
     "kotlin": "kt kts",
     "kusto": "kql kusto csl",
     "lisp": "lisp lsp cl el",
+    "ld": "lds",
     "llvm": "ll",
     "logql": "logql",
     "lua": "lua",
@@ -71,6 +77,7 @@ _ENDINGS = {
     "objectivec": "mm",
     "ocaml": "ml mli",
     "opencl": "opencl clcpp",
+    "p4": "p4",
     "perl": "pl pm",
     "php": "php",
     "powershell": "ps1 psm1 psd1",
@@ -79,6 +86,7 @@ _ENDINGS = {
     "puppet": "pp",
     "python": "py pyi pyx pxd bzl star",
     "r": "r",
+    "rpmspec": "spec",
     "rego": "rego",
     "ruby": "rb rake gemspec",
     "rust": "rs",
@@ -88,9 +96,10 @@ _ENDINGS = {
     "smt": "smt2",
     "solidity": "sol",
     "spl": "spl",
-    "sql": "sql ddl dml psql pgsql",
+    "sql": "sql ddl dml psql pgsql hql cql",
     "starlark": "bazel",
     "swift": "swift",
+    "systemtap": "stp",
     "systemverilog": "sv svh",
     "tcl": "tcl",
     "thrift": "thrift",
@@ -106,6 +115,8 @@ _ENDINGS = {
     "xml": "xml xsd xsl xslt wsdl csproj vcxproj props targets",
     "yacc": "y yy",
     "yaml": "yaml yml sls",
+    "yang": "yang",
+    "yara": "yar yara",
     "zig": "zig",
     "zsh": "zsh",
 }
@@ -136,7 +147,7 @@ _NAMES = {
     "zsh": ".zshrc .zprofile .zshenv",
 }
 _INTERPRETERS = {
-    "bash": "bash",
+    "bash": "bash ebuild eclass",
     "sh": "sh ash dash ksh busybox",
     "zsh": "zsh",
     "fish": "fish",
@@ -177,6 +188,7 @@ _SHEBANG = re.compile(r"#![ \t]*\S*?([^/\s]+)(?:[ \t]+(.*))?$")
 _ENV_OPTION = re.compile(r"-\S*|\w+=\S*")
 _SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+-]+(?:[ ](?:AND|OR|WITH)[ ][\w.+-]+)*)")
 _DOCKERFILE = re.compile(r"(?:dockerfile|containerfile)[.-]|.*[.-](?:dockerfile|containerfile)$")
+_YAML_LINE = re.compile(r"---|(?:- )?[\w.-]+:(?:[ ]|$)")
 HEAD_CHARS = 3000
 
 
@@ -198,6 +210,8 @@ def language_of(name: str, first_line: str) -> str | None:
         return "json" if first_line.lstrip().startswith("{") else "yaml"
     if ending in ("conf", "cfg") and "nginx" in name.lower():
         return "nginx"
+    if ending == "rules":  # Prometheus' are YAML; those of udev, Falco and intrusion detection have forms of their own
+        return "yaml" if _YAML_LINE.match(first_line) else "rules"
     return LANGUAGE_OF_ENDING.get(ending if dot else "") or _of_shebang(first_line)
 
 

@@ -35,6 +35,9 @@ _HEADING = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*?)(?:[ \t]+\1)?$")
 _PARAGRAPH_NOTE = re.compile(r"(NOTE|TIP|IMPORTANT|WARNING|CAUTION):[ \t]+")
 _MACRO = re.compile(r"(\w[\w-]*)::(\S*?)\[(.*)\]$")
 _NOTHING = re.compile(r"(?:'{3,}|<{3,}|-[ ]?-[ ]?-|\*[ ]?\*[ ]?\*)$")
+_COMMENT = re.compile(r"//(?!/)")
+# A link to the page's source, in words that many projects share.
+_EDIT_LINK = re.compile(r"\W{0,4}(?:https?|link):\S{1,300}\[Edit this page\b[^\[\]]{0,40}\]$")
 _ROLE_SPAN = re.compile(r"\[\.[\w.-]+\](`+|#+)(.{1,500}?)\1")
 
 
@@ -223,7 +226,9 @@ class Blocks:
             if self.in_list and is_item(line):
                 break
             source.at += 1
-        content = [each for each in source.lines[begin : source.at] if not re.match(r"//(?!/)", each)]
+        content = [each for each in source.lines[begin : source.at] if not _COMMENT.match(each)]
+        if len(content) == 1 and _EDIT_LINK.match(content[0]):
+            return ""
         if first[:1] in " \t" and about.style in ("", "literal"):
             return titled(self.inline.html(about.title)) + pre("\n".join(_dedented(content)))
         if not about.style and (found := _PARAGRAPH_NOTE.match(first)):
@@ -235,6 +240,7 @@ class Blocks:
         options, named = about.options, about.named
         header = True if "header" in options else False if "noheader" in options else None
         form = "csv" if mark == "," or named.get("format") == "csv" else named.get("separator", mark)[:1]
+        lines = [line for line in lines if not _COMMENT.match(line)]
         rows, has_header = read_table(lines, form, named.get("cols", ""), header)
         written = [self._row(row, has_header and number == 0) for number, row in enumerate(rows)]
         return f"<table>{''.join(written)}</table>" if rows else ""

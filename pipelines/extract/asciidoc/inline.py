@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Callable
 
+from pipelines.extract import names
 from pipelines.extract.source_html import balanced, escape, footnote_mark
 
 _TAG = re.compile(r"<[^<>]*>")
@@ -41,14 +42,25 @@ _UI = re.compile(r"\b(kbd|btn|menu|icon|image|anchor|indexterm2?|cite):([^\s\[\]
 _MANUAL = re.compile(r"(?<![\w:\\])[a-z]{2,20}:([A-Za-z][\w.+-]{0,60})\[(\d[a-z]{0,3})\]")
 _INDEX = re.compile(r"\(\(\((?:(?!\)\)\)).){0,300}\)\)\)|\(\(((?:[^()\n]){1,300})\)\)")
 _ANCHOR = re.compile(r"\[\[[\w:.,# -]{1,200}\]\]|\[#[\w:.-]{1,100}\](?!#)")
-_ROLE = r"(?:\[[^\[\]\n]{1,100}\])?"
 _SMART = re.compile(r"([\"'])`(\S|\S[^\n]{0,1000}?\S)`\1")
 _ROLE = r"(?:\[[^\[\]\n]{1,100}\])?"
+# Between two or three backticks on each side, what is to be replaced may be code of its own.
+_REPLACED = r"\[\.[\w.-]{1,60}\]`"
+_INSIDE = rf"(?:[^`\[]|\[(?!\.[\w.-]{{1,60}}\]`)|{_REPLACED}[^`]{{1,500}}`|`(?!`)){{1,500}}?"
+_APOSTROPHE = re.compile(r"(?<=\w)`'(?=\w)")
 _MONO = (
-    re.compile(rf"(\\?){_ROLE}``(.{{1,3000}}?)``", re.DOTALL),
-    re.compile(rf"(\\?){_ROLE}(?<![\w`])`([^\s`]|\S.{{0,3000}}?[^\s\\])`(?![\w`])", re.DOTALL),
+    re.compile(rf"(\\?){_ROLE}(?<!`)(?P<ticks>`{{2,3}})(?!`)(?P<text>{_INSIDE})(?P=ticks)(?!`)"),
+    re.compile(rf"(\\?){_ROLE}``(?P<text>.{{1,3000}}?)``", re.DOTALL),
+    re.compile(rf"(\\?){_ROLE}(?<![\w`])`(?P<text>[^\s`]|\S.{{0,3000}}?[^\s\\])`(?![\w`])", re.DOTALL),
+)
+# A name that is not to be translated is set as code in the source, and as text on the page.
+_NAME = re.compile(r"\[\.noloc\]`([^`\[\]\n]{1,200})`")
+# A word that nothing defines: macros of a project for its identifiers (`{clFinish}`, `{CL_TRUE}`, `{size_t_TYPE}`).
+_UNDEFINED = re.compile(
+    r"(?<![\w/${:=-])\{(?=[A-Za-z0-9-]{0,60}_|[a-z0-9]{1,20}[A-Z])([A-Za-z]\w{0,60}?)(?:_(?:anchor|label|TYPE|EXT))?\}(?![\w/}])"
 )
 _PLACEHOLDER = re.compile(r"(?<!\w)([_*])(&lt;[^&<>\n]{1,60}&gt;)\1(?!\w)")
+_ROLE_INSIDE = re.compile(rf"{_REPLACED}([^`]{{1,500}})`")
 # Markup inside code: what stands for a value (`reg__i__`), and marks that are escaped.
 _VALUE = re.compile(r"(?<=\w)__(\w{1,20})__(?!\w)")
 _ESCAPED = re.compile(r"\\([*_`#])(?=[^\\]{1,200}?\1)")
@@ -127,9 +139,13 @@ class Inline:
         text = _MANUAL.sub(r"\1(\2)", text)
         if self._macro:
             text = self._macro.sub(lambda m: self._keep(f"<code>{' '.join(filter(None, m.groups()))}</code>"), text)
+        if ".noloc]" in text:
+            text = _NAME.sub(r"\1", _NAME.sub(r"\1", text))
+        text = _APOSTROPHE.sub("’", text)
         text = _SMART.sub(lambda m: f"“{m[2]}”" if m[1] == '"' else f"‘{m[2]}’", text)
         for pattern in _MONO:
             text = pattern.sub(self._mono, text)
+        text = _UNDEFINED.sub(lambda m: self._keep(f"<code>{m[1]}</code>"), text)
         for pattern, tag in _STYLES:
             text = pattern.sub(_styled(tag), text)
         return _BREAK.sub("<br>", text)
@@ -148,7 +164,7 @@ class Inline:
         name = match[2].lower()
         if match[1]:
             return match[0][1:]
-        for known in (self.attributes, INTRINSIC, _SHARED):
+        for known in (self.attributes, INTRINSIC, _SHARED, names.AWS):
             if name in known:
                 return known[name]
         return match[0]
@@ -207,8 +223,8 @@ class Inline:
         """A piece of code. Code in it, such as a part that is to be replaced, is a part of it."""
         if match[1]:
             return match[0][1:]
-        text = _MARK.sub(lambda m: _TAG.sub("", self._done[int(m[1])]), match[2])
-        text = _ESCAPED.sub(r"\1", _VALUE.sub(r"\1", _PLACEHOLDER.sub(r"\2", text)))
+        text = _MARK.sub(lambda m: _TAG.sub("", self._done[int(m[1])]), match["text"])
+        text = _ESCAPED.sub(r"\1", _VALUE.sub(r"\1", _PLACEHOLDER.sub(r"\2", _ROLE_INSIDE.sub(r"\1", text))))
         return self._keep(f"<code>{text}</code>")
 
 

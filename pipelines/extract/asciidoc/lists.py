@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _BULLET = re.compile(r"[ \t]*(-|\*{1,5}|\N{BULLET})[ \t]+(\S.*)$")
 _NUMBER = re.compile(r"[ \t]*(\.{1,5}|\d{1,9}\.|[a-zA-Z]\.|[ivxIVX]{1,8}\))[ \t]+(\S.*)$")
 _CALLOUT = re.compile(r"<(\d{1,3}|\.)>[ \t]+(\S.*)$")
-_TERM = re.compile(r"[ \t]*((?!//)\S(?:.*?\S)??)(:{2,4}|;;)(?:[ \t]+(\S.*))?$")
+_TERM = re.compile(r"[ \t]*((?!//)\S.*?)(:{2,4}|;;)(?:[ \t]+(\S.*))?$")
 _CHECK = re.compile(r"\[[ *x]\][ \t]+")
 
 
@@ -83,8 +83,8 @@ def _marked(line: str) -> _Marked | None:
         marker = found[1]
         start = int(marker[:-1]) if marker[:-1].isdecimal() else 1
         return _Marked("ol", marker if marker.startswith(".") else re.sub(r"\w+", "1", marker), found[2], start=start)
-    if (found := _TERM.match(line)) and "::" not in found[1][-1:]:
-        return _Marked("dl", found[2], found[3] or "", term=found[1])
+    if found := _TERM.match(line):
+        return _Marked("dl", found[2], found[3] or "", term=found[1].rstrip())
     return None
 
 

@@ -159,7 +159,7 @@ def display(reader: Reader, name: str) -> None:
     formula = math.read_formula(reader.tokens, ["\\end", "{", name, "}"], short=False)
     reader.anchor = ""
     if formula is not None and reader.in_body:
-        reader.writer.block(math.display_html(math.formula_text(formula, reader.lifted), name))
+        reader.writer.block(math.display_html(math.formula_text(reader.numbered(formula), reader.lifted), name))
 
 
 def algorithm(reader: Reader, name: str) -> None:
@@ -195,10 +195,18 @@ def begin_block(reader: Reader, name: str) -> None:
     else:
         if name in commands.FLOATS:
             reader.anchor = ""
+            reader.number = ""
         kinds = commands.ENVIRONMENTS.get(name)
         reader.tokens.skip("o" if kinds is None else kinds)
         reader.writer.end_paragraph()
-        reader.push("env", name, reader.writer.end_paragraph)
+        reader.push(
+            "env", name, (lambda: end_float(reader)) if name in commands.FLOATS else reader.writer.end_paragraph
+        )
+
+
+def end_float(reader: Reader) -> None:
+    reader.writer.end_paragraph()
+    reader.number = ""
 
 
 def begin_nested(reader: Reader, name: str) -> None:

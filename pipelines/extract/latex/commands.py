@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Commands that leave nothing but the arguments behind these: s a star, o optional, m mandatory.
 _SKIPPED = (
-    "label:m index:om indexemph:m vspace:sm hspace:sm vskip:d hskip:d kern:d mkern:d rule:omm setlength:mm "
+    "label:m index:om indexemph:m sindex:om vspace:sm hspace:sm vskip:d hskip:d kern:d mkern:d rule:omm setlength:mm "
     "addtolength:mm settowidth:mm setcounter:mm addtocounter:mm stepcounter:m refstepcounter:m usepackage:om "
     "RequirePackage:om documentclass:om documentstyle:om input:m include:m includeonly:m subfile:m import:mm "
     "subimport:mm bibliography:m bibliographystyle:m addbibresource:om printbibliography:o nocite:m pagestyle:m "
@@ -24,7 +24,7 @@ _SKIPPED = (
     "pdfbookmark:omm addcontentsline:mmm addtocontents:mm hyphenation:m newcolumntype:mom titleformat:smmmmmo "
     "titlespacing:smmmm newacronym:mmm makeglossary: newglossaryentry:mm sisetup:m cmidrule:opm cline:m "
     "specialrule:mmm addlinespace:o hline: toprule:o midrule:o bottomrule:o enlargethispage:sm pagebreak:o "
-    "nopagebreak:o linebreak:o nolinebreak:o cpageref:m pageref:m vpageref:m href:m setmainfont:om "
+    "nopagebreak:o linebreak:o nolinebreak:o href:m setmainfont:om "
     "setsansfont:om setmonofont:om newfontfamily:mom DeclareUnicodeCharacter:mm multirow:omom subfloatlabel:m "
     "subref:m tag:m write:m immediate: special:m PassOptionsToPackage:mm setminted:om todo:om marginpar:om "
     "marginnote:om FloatBarrier: acknowledgments: counterwithin:smm crefname:mmm Crefname:mmm newtcolorbox:omm "
@@ -189,9 +189,13 @@ ENVIRONMENTS |= dict.fromkeys(
     "o",
 )
 ENVIRONMENTS |= dict.fromkeys(["appendices", "onlyenv", "center", "document"], "")
-FLOATS = frozenset(
-    {"figure", "figure*", "table", "table*", "wrapfigure", "wraptable", "listing", "listing*", "sidewaystable"}
-)
+# Of each float what its caption says it is.
+FLOATS = {
+    **dict.fromkeys(("figure", "figure*", "wrapfigure", "sidewaysfigure", "sidewaysfigure*", "SCfigure"), "figure"),
+    **dict.fromkeys(("table", "table*", "wraptable", "sidewaystable", "sidewaystable*", "longtable"), "table"),
+    **dict.fromkeys(("listing", "listing*"), "listing"),
+    **dict.fromkeys(("algorithm", "algorithm*", "algorithm2e"), "algorithm"),
+}
 _DISPLAYS = (
     "equation displaymath align alignat flalign gather multline eqnarray dmath split math IEEEeqnarray subequations"
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.extract.latex import commands
-from pipelines.extract.latex.arguments import Tokens
+from pipelines.extract.latex.arguments import Arguments, Tokens
 from pipelines.extract.latex.macros import Expander
 from pipelines.extract.latex.marks import MARKS, settled
 from pipelines.extract.latex.symbols import ACCENTS, SYMBOLS, accented, typeset
@@ -58,15 +58,19 @@ class Reader:
         self._handlers, self._characters = handlers, _CHARACTERS | dict(characters)
         source = Source(MARKS.sub("", text))
         self.lifted: list[Lifted] = source.lifted
-        self.tokens = Expander(source.tokens(), self._is_known)
+        self.tokens = Expander(source.tokens(), self._is_known, len(text))
         self.writer = Writer()
         self.document = Document()
         self.footnotes: list[str] = []
         self.titles: dict[str, str] = {}  # of labels of sections
+        self.numbers: dict[str, str] = {}  # of labels of figures, tables, listings, formulas and lines of code
+        self.counts: Counter[str] = Counter()  # of captions of each kind, and of formulas that are referred to
+        self.number = ""  # of the caption that a label now stands for
         self.opened: list[Open] = []
         self.names: Counter[str] = Counter()
         self.aside = 0
         self.anchor = ""  # the title of the section that a label now stands for
+        self._text = text
         self._has_begin = "\\begin{document}" in text
         self.in_body = not self._has_begin
 
@@ -79,7 +83,7 @@ class Reader:
         self.writer.end_paragraph()
         for number, text in enumerate(self.footnotes, 1):
             self.writer.block(f"<p>[^{number}]: {text}</p>\n")
-        self.document.body = settled(self.writer.end_all(), self.titles)
+        self.document.body = settled(self.writer.end_all(), self.titles, self.numbers)
         return self.document
 
     def _read(self, token: str) -> None:
@@ -278,6 +282,7 @@ class Reader:
         elif piece.kind == "inline":
             self.writer.inline(f"<code>{html.escape(piece.text, quote=False)}</code>")
         elif piece.text.strip():
+            self.numbers |= {name: str(line) for name, line in piece.labels}
             language = f' class="language-{html.escape(piece.language)}"' if piece.language else ""
             self.writer.block(f"<pre><code{language}>{html.escape(piece.text, quote=False)}\n</code></pre>\n")
 
@@ -288,9 +293,31 @@ class Reader:
         text = made.replace("<br>", " ").strip()
         if not text or not self.in_body:
             return
-        self.anchor = re.sub(r"<[^>]*>", "", text)
-        self.document.heading = self.document.heading or html.unescape(settled(self.anchor, {}))
+        self.anchor, self.number = re.sub(r"<[^>]*>", "", text), ""
+        self.document.heading = self.document.heading or html.unescape(settled(self.anchor, {}, {}))
         self.writer.block(f"<h{level}>{text}</h{level}>\n")
+
+    def numbered(self, formula: Tokens) -> Tokens:
+        """A formula whose labels, where the document refers to them, are the numbers that it shows."""
+        made: Tokens = []
+        tags: Tokens = []
+        depth = 0  # of environments inside: none of them may have a tag
+        waiting = Arguments(formula)
+        while (token := waiting.raw()) is not None:
+            if token != "\\label":
+                made.append(token)
+                depth += (token == "\\begin") - (token == "\\end")
+            elif self._is_referred_to(name := name_of(waiting.group())):
+                self.counts["equation"] += 1
+                self.numbers[name] = str(self.counts["equation"])
+                tags = ["\\tag", "{", self.numbers[name], "}"]
+            if tags and depth == 0 and token in ("\\label", "}"):
+                made += tags
+                tags = []
+        return made
+
+    def _is_referred_to(self, name: str) -> bool:
+        return bool(name) and self._text.count(f"{{{name}}}") > self._text.count(f"\\label{{{name}}}")
 
     def end_paragraph(self) -> None:
         """The end of a paragraph of the text."""

@@ -9,7 +9,7 @@ from pipelines.extract.latex.arguments import Arguments, Tokens
 from pipelines.extract.latex.tokens import LIFTED, PARAGRAPH
 from pipelines.extract.page import Unreadable
 
-MAX_GROWTH = 1_000_000  # tokens that macros may add
+MAX_GROWTH = 1_000_000  # tokens that macros may add, and as many again as the document has characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,14 @@ class Macro:
 
 
 class Expander(Arguments):
-    """The tokens of a document, macros replaced; `known` says which commands a document cannot redefine."""
+    """The tokens of a document of `size` characters, macros replaced; what is `known` a document cannot redefine."""
 
-    def __init__(self, tokens: Iterable[str], known: Callable[[str], bool]) -> None:
+    def __init__(self, tokens: Iterable[str], known: Callable[[str], bool], size: int = 0) -> None:
         super().__init__(tokens)
         self._known = known
-        self._budget = MAX_GROWTH
+        self._budget = MAX_GROWTH + size
         self.macros: dict[str, Macro] = {}
+        self.kept: dict[str, str] = {}  # other names of commands that the document did not define
         self.environments: dict[str, tuple[Macro, Tokens]] = {}
         self.theorems: dict[str, str] = {}
         self.flags: dict[str, bool] = {}
@@ -51,6 +52,8 @@ class Expander(Arguments):
                 _DEFINITIONS[token](self, token)
             elif (macro := self.macros.get(token)) is not None:
                 self.expand(self._call(macro))
+            elif token in self.kept:
+                return self.kept[token]
             elif not self._conditional(token):
                 return token
         return None
@@ -121,6 +124,7 @@ class Expander(Arguments):
     def _set(self, name: str, macro: Macro, *, keep: bool = False) -> None:
         if name.startswith("\\") and not self._known(name) and not (keep and name in self.macros):
             self.macros[name] = macro
+            self.kept.pop(name, None)
 
     def _define_plain(self, _token: str) -> None:
         """TeX's own `\\def`: parameters with texts between them."""
@@ -145,8 +149,9 @@ class Expander(Arguments):
             other = other[1:] or self.raw() or ""
         if other in self.macros:
             self._set(name, self.macros[other])
-        elif other.startswith("\\"):
-            self._set(name, Macro("", [other]))
+        elif other.startswith("\\") and not self._known(name):
+            # The command itself: a document that redefines it later calls it by this name.
+            self.kept[name] = self.kept.get(other, other)
 
     def _operator(self, _token: str) -> None:
         star = "*" if self.star() else ""

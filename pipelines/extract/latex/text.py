@@ -34,19 +34,35 @@ def run_in(reader: Reader, _token: str) -> None:
     )
 
 
-def caption(reader: Reader, _token: str) -> None:
-    reader.tokens.star()
+def caption(reader: Reader, token: str) -> None:
+    star = reader.tokens.star()
     reader.tokens.optional()
+    kind = "" if star or token == "\\Description" else _kind_of_caption(reader, token)
 
     def finish(made: str) -> None:
         table = next((opened.table for opened in reversed(reader.opened[-50:]) if opened.table is not None), None)
+        if made and kind:
+            made = f"{kind.capitalize()} {reader.number}: {made}"
         if table is not None and made:
             table.captions.append(made)
         elif made and reader.in_body:
             reader.writer.block(f"<p>{made}</p>\n")
 
     reader.anchor = ""
+    if kind and reader.in_body:
+        reader.counts[kind] += 1
+        reader.number = str(reader.counts[kind])
     reader.set_aside(finish)
+
+
+def _kind_of_caption(reader: Reader, token: str) -> str:
+    """What the caption is of; empty for a part of a figure, and where nothing tells."""
+    if token == "\\listingcaption":
+        return "listing"
+    names = [opened.name for opened in reader.opened[-50:] if opened.kind == "env"]
+    if any(name in ("subfigure", "subtable") for name in names):
+        return ""
+    return next((commands.FLOATS[name] for name in reversed(names) if name in commands.FLOATS), "")
 
 
 def sub_figure(reader: Reader, _token: str) -> None:
@@ -71,7 +87,9 @@ def footnote(reader: Reader, _token: str) -> None:
 
 def label(reader: Reader, _token: str) -> None:
     name = name_of(reader.tokens.group(short=True))
-    if reader.anchor:
+    if reader.number:
+        reader.numbers[name] = reader.number
+    elif reader.anchor:
         reader.titles[name] = reader.anchor
 
 
@@ -90,8 +108,15 @@ def refer(reader: Reader, token: str) -> None:
     name = name_of(reader.tokens.group(short=True)).replace(END, "")
     if reader.in_body and name:
         mark = "C" if token[1].isupper() else "c"
-        kind = mark if commands.REFERENCES[token] else "r"
+        kind = mark if commands.REFERENCES[token] else "e" if token == "\\eqref" else "r"
         reader.writer.inline(f"{REFERRED}{kind}{html.escape(name)}{END}")
+
+
+def refer_to_page(reader: Reader, _token: str) -> None:
+    reader.tokens.star()
+    reader.tokens.group(short=True)
+    if reader.in_body:
+        reader.writer.inline(f"{REFERRED}p{END}")
 
 
 def meta(reader: Reader, token: str) -> None:
@@ -148,9 +173,10 @@ COMMANDS: dict[str, Callable[[Reader, str], None]] = {
     **dict.fromkeys(commands.RUN_IN, run_in),
     **dict.fromkeys(commands.CITATIONS, cite),
     **dict.fromkeys(commands.REFERENCES, refer),
+    **dict.fromkeys(("\\pageref", "\\cpageref", "\\Cpageref", "\\vpageref"), refer_to_page),
     **dict.fromkeys(("\\SI", "\\qty", "\\SIrange", "\\qtyrange"), number_with_unit),
     **dict.fromkeys(("\\title", "\\author", "\\date"), meta),
-    **dict.fromkeys(("\\caption", "\\Description"), caption),
+    **dict.fromkeys(("\\caption", "\\Description", "\\listingcaption"), caption),
     **dict.fromkeys(("\\subfloat", "\\subfigure", "\\subcaptionbox"), sub_figure),
     **dict.fromkeys(("\\footnote", "\\tablefootnote", "\\sidenote"), footnote),
     "\\label": label,

@@ -55,6 +55,8 @@ _NO_LANGUAGE = frozenset({"text", "none", "plain", "plaintext", ""})
 _ESCAPED = re.compile(
     r"\\(?:lnlbl|label|phantomsection|index|hypertarget)\{[^{}]*\}|\\[A-Za-z]+(?=\{)|(?<!\\)[{}]|\\(?=[&%$#_{}])"
 )
+_INSIDE = re.compile(r"escapeinside\s*=\s*(?:\{([^{}\n]{1,6})\}\s*\{([^{}\n]{1,6})\}|\{(\S)(\S)\})")
+_LINE_LABEL = re.compile(r"\\label\{([^{}\n]{1,100})\}")
 _OPTIONS_LENGTH = 4000
 
 
@@ -65,6 +67,7 @@ class Lifted:
     kind: str
     text: str
     language: str = ""
+    labels: tuple[tuple[str, int], ...] = ()  # of lines of a block: their names, and which line each stands on
 
 
 @dataclass
@@ -76,11 +79,13 @@ class Source:
     _verbatim: dict[str, str] = field(default_factory=dict)  # environments the source defines, and their language
     _absent: set[str] = field(default_factory=set)  # ends of environments that do not come any more
     _language: str = ""
+    _inside: re.Match[str] | None = None  # the marks around LaTeX in listings, as set for all of them
 
     def __post_init__(self) -> None:
         for defined in _DEFINED.finditer(self.text):
             name, alias, language = defined.groups()
             self._verbatim[name or alias or f"{language}code"] = language or ""
+        self._inside = _INSIDE.search(self.text)
         if found := _GLOBAL_LANGUAGE.search(self.text):
             self._language = found[1].lower()
 
@@ -153,11 +158,15 @@ class Source:
         language = language or _language(said.get("language", "")) or self._verbatim.get(name, "")
         if name == "lstlisting":
             language = language or self._language
-        text = _unescaped(_body(inside[at:], said), said, name)
-        made = [self._lift(Lifted("block", text, "" if language.lower() in _NO_LANGUAGE else language.lower()))]
+        body = _body(inside[at:], said)
+        text = _unescaped(body, said, name, _INSIDE.search(options) or self._inside)
+        language = "" if language.lower() in _NO_LANGUAGE else language.lower()
+        made = [self._lift(Lifted("block", text, language, _line_labels(body)))]
         caption = said.get("caption", "").removeprefix("{").removesuffix("}")
         if caption:
-            made += ["\\caption", "{", *(found[0] for found in _TOKEN.finditer(caption)), "}"]
+            made += ["\\listingcaption", "{", *(found[0] for found in _TOKEN.finditer(caption)), "}"]
+            if label := said.get("label", "").strip("{}"):
+                made += ["\\label", "{", label, "}"]
         return made
 
     def _inline(self, token: str, at: int) -> tuple[list[str], int]:
@@ -241,18 +250,33 @@ def _body(text: str, said: dict[str, str]) -> str:
     return "\n".join(line[gobble:] for line in text.split("\n")) if gobble else text
 
 
-def _unescaped(text: str, said: dict[str, str], name: str) -> str:
+def _unescaped(text: str, said: dict[str, str], name: str, marks: re.Match[str] | None) -> str:
     """A listing whose commands between marks of its own choice are carried out, or left out."""
     if "commandchars" in said:
-        marks = said["commandchars"].replace("\\", "\0").replace("\0\0", "\\").replace("\0", "")
-        if len(marks) == 3:
-            return _without_commands(text, *marks)
+        chosen = said["commandchars"].replace("\\", "\0").replace("\0\0", "\\").replace("\0", "")
+        if len(chosen) == 3:
+            return _without_commands(text, *chosen)
     if name == "alltt":
         return _without_commands(text, "\\", "{", "}")
+    opening, closing = "(*@", "@*)"
     if escape := said.get("escapechar", "").replace("\\", ""):
-        mark = re.escape(escape[0])
-        return re.sub(rf"{mark}([^{mark}\n]*){mark}", lambda found: _ESCAPED.sub("", found[1]), text)
-    return re.sub(r"\(\*@([^\n]*?)@\*\)", lambda found: _ESCAPED.sub("", found[1]), text)
+        opening = closing = escape[0]
+    elif marks is not None:
+        opening, closing = (marks[1], marks[2]) if marks[2] else (marks[3], marks[4])
+    if opening not in text:
+        return text
+    one, two = re.escape(opening), re.escape(closing)
+    pattern = re.compile(rf"{one}([^\n]*?){two}")
+    lines = [(line, pattern.sub(lambda found: _ESCAPED.sub("", found[1]), line)) for line in text.split("\n")]
+    return "\n".join(line if line == made else made.rstrip() for line, made in lines)
+
+
+def _line_labels(text: str) -> tuple[tuple[str, int], ...]:
+    """The labels that stand in the lines of a listing, counted from one."""
+    if "\\label" not in text:
+        return ()
+    lines = enumerate(text.split("\n"), 1)
+    return tuple((found[1], number) for number, line in lines for found in _LINE_LABEL.finditer(line))
 
 
 def _without_commands(text: str, escape: str, opening: str, closing: str) -> str:

@@ -20,6 +20,8 @@ MAX_PARTS = 200
 # The newer rules parse each field of the header, and stumble over damaged ones in many ways.
 _RULES = email.policy.compat32
 _PATCH_TYPES = frozenset({"text/x-patch", "text/x-diff", "text/patch", "text/diff"})
+_DIFF = re.compile(r"^(?:--- \S.*\n\+\+\+ |diff --git )", re.MULTILINE)
+_HEAD = 100_000
 _REPLY = re.compile(r"\s*(?:(?:re|aw|sv|antw)(?:\[\d+\]|\^\d+)?\s*:\s*)+", re.IGNORECASE)
 _COMMENT = re.compile(r"\(([^()@]{1,80})\)")
 _NAME = re.compile(r"^\s*\"?([^\"<@]{1,80}?)\"?\s*<")
@@ -66,7 +68,11 @@ def _field(message: AnyMessage, name: str) -> str:
             value = str(make_header(decode_header(value)))
         except Exception:  # noqa: BLE001 - damage of every kind
             value = re.sub(r"=\?[^?]*\?[^?]*\?[^?]*\?=", "", value)
-    value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        value = raw.decode()
+    except UnicodeDecodeError:  # bytes of an older charset, which nothing names
+        value = raw.decode("cp1252", "replace")
     return " ".join(value.replace("\0", "").split())
 
 
@@ -96,7 +102,7 @@ def _parts(message: AnyMessage) -> tuple[Part, ...]:
         kind = part.get_content_type()
         name = _file_name(part)
         attached = "attachment" in _field(part, "content-disposition").lower()
-        if kind in _PATCH_TYPES or (kind.startswith("text/") and name.endswith((".patch", ".diff"))):
+        if kind in _PATCH_TYPES or _is_patch(part, kind, name):
             plain.append(Part("diff", _text(part)))
         elif attached or not kind.startswith("text/") or (name and kind != "text/html" and not _is_inline(part)):
             continue
@@ -107,6 +113,13 @@ def _parts(message: AnyMessage) -> tuple[Part, ...]:
     if any(part.kind == "text" and part.text.strip() for part in plain) or not rich:
         return tuple(plain)
     return (*rich, *plain)
+
+
+def _is_patch(part: AnyMessage, kind: str, name: str) -> bool:
+    """Whether a part whose name is that of a patch holds one; programs send them as any type."""
+    if not name.endswith((".patch", ".diff")):
+        return False
+    return kind.startswith("text/") or (kind.startswith("application/") and bool(_DIFF.search(_text(part)[:_HEAD])))
 
 
 def _leaves(message: AnyMessage) -> list[AnyMessage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pipelines.extract.write import fence, paragraph
 
@@ -16,8 +17,16 @@ _CODE = re.compile(
     r"[$#%]\s\S|.*[;{}\\]\s*$|.*\S {3,}\S|\[\s*\d+\.\d+\]|\w+@[\w.-]+:\S*[#$] |\d\d:\d\d:\d\d|\s*at \S+\(|.*\|.*\|"
     r"|Traceback |.*\b0x[0-9a-f]{4,}|\S+:\d+:|<\d+>|.*->|/\S+$|\w+\(.*\)$|\d{4}-\d\d-\d\d[ T]\d\d|#\d+ |\S+=\S+$"
     r"|\s\S.*\|\s+(?:\d+ [-+]*|Bin .*)$|\s\d+ files? changed"
+    r"|[\w./-]{1,40}(?:\[\d+\])?: (?:error|warning|fatal|info|debug|note|panic)\b",
+    re.IGNORECASE,
 )
 _INDENTED = re.compile(r"[ ]{2,}|[ ]*\t")
+_DEEP = re.compile(r"[ ]{4,}|[ ]*\t")
+# The line below the head of a table, as databases and tools print it.
+_RULER = re.compile(r"[ ]*[-=+|]{2,}[-=+| ]{2,}$")
+_DIFF_HEAD = re.compile(r"@@ -\d|\+\+\+ \S|diff --git ")
+_CHANGED = re.compile(r"[+-](?:\t|[ ]{4,}|[#{}/*_.&(]|[A-Za-z_]\w*[(\[;.=]|\w.*[;{}]$)")
+_FIELD = re.compile(r"[A-Za-z][\w-]{0,30}:\s+\S")
 
 
 def prose_markdown(lines: Sequence[str]) -> str:
@@ -31,10 +40,37 @@ def prose_markdown(lines: Sequence[str]) -> str:
         if code:
             made.append(fence("\n".join(code)))
             code = []
-        made.append(_block(block))
+        made += map(_block, _split(block))
     if code:
         made.append(fence("\n".join(code)))
     return "\n\n".join(made)
+
+
+def code_language(lines: Sequence[str]) -> str | None:
+    """None if these lines are prose; else what they are as code: `diff`, or no known language."""
+    if any(_DIFF_HEAD.match(line) for line in lines) or (
+        any(_CHANGED.match(line) for line in lines) and all(line[:1] in "+- \t@" for line in lines)
+    ):
+        return "diff"
+    if len(lines) > 1 and any(_RULER.match(line) for line in lines):
+        return ""
+    return "" if len(lines) > 1 and sum(map(bool, map(_CODE.match, lines))) >= CODE_SHARE * len(lines) else None
+
+
+def _split(block: list[str]) -> list[list[str]]:
+    """A block in parts: where indented lines begin or end, and before a list."""
+    if any(_RULER.match(line) for line in block):
+        return [block]
+    parts = [block[:1]]
+    for before, line in pairwise(block):
+        items = bool(_ITEM.match(parts[-1][0]))
+        begins_code = bool(_DEEP.match(line)) != bool(_DEEP.match(before)) and not items
+        begins_list = bool(_ITEM.match(line)) and not items and before.endswith(":")
+        if begins_code or begins_list:
+            parts.append([line])
+        else:
+            parts[-1].append(line)
+    return parts
 
 
 def _paragraphs(lines: Sequence[str]) -> list[list[str]]:
@@ -49,12 +85,14 @@ def _paragraphs(lines: Sequence[str]) -> list[list[str]]:
 
 def _block(lines: list[str]) -> str:
     """Lines between blank ones: a list, code, prose, or lines that stay as they are."""
-    if _ITEM.match(lines[0]) and len(_items(lines)) >= 1:
+    language = code_language(lines)
+    if _ITEM.match(lines[0]) and language != "diff":
         return "\n".join(_items(lines))
-    if len(lines) > 1 and sum(1 for line in lines if _CODE.match(line)) >= CODE_SHARE * len(lines):
-        return fence("\n".join(lines))
+    if language is not None or all(map(_DEEP.match, lines)):
+        return fence("\n".join(lines), language or "")
     text = [unicodedata.normalize("NFC", line.strip()) for line in lines]
-    if all(len(line) >= FULL_LINE for line in text[:-1]) and not any(_INDENTED.match(line) for line in lines[1:]):
+    flows = all(len(line) >= FULL_LINE for line in text[:-1]) and not any(map(_INDENTED.match, lines[1:]))
+    if flows and sum(map(bool, map(_FIELD.match, text))) < 2:
         return paragraph(" ".join(text))
     return "  \n".join(paragraph(line) for line in text)
 

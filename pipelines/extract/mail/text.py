@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from pipelines.extract.mail.message import Part
 from pipelines.extract.mail.patch import last_patch_end, patch_end
-from pipelines.extract.mail.prose import prose_markdown
+from pipelines.extract.mail.prose import code_language, prose_markdown
 from pipelines.extract.write import fence
 
 MAX_KEPT_QUOTE = 12  # lines of a quote right above its answer
@@ -15,6 +16,8 @@ SEEN_SHARE = 0.6  # of a quote's lines stand before in the thread: then it is no
 
 _QUOTE = re.compile(r"[ ]?(?:>[ ]?)+")
 _DEEP = re.compile(r"[ ]?>[ ]?>")
+_MARKS = re.compile(r"(?:> )+")
+_CODE_COLUMN = re.compile(r"[ ]{4,}|[ ]*\t")
 _WROTE = "wrote|écrit|schrieb.{0,80}|escribió|escreveu|scritto|schreef|skrev|napsal"
 _ATTRIBUTION = re.compile(
     rf"(?:(?:On|Le|Am|El|Em|Il|Op|Den|Dne)\b.{{3,300}}\b(?:{_WROTE})\s?(?:\(a\))?:|.{{1,120}}\bwrote:|.{{1,80}}\bwrites:"
@@ -22,7 +25,23 @@ _ATTRIBUTION = re.compile(
     re.DOTALL,
 )
 _ORIGINAL = re.compile(r"-{2,}[ ]?(?:Original|Forwarded) [Mm]essage[ ]?-{2,}|_{5,}\s*$")
-_OUTLOOK = re.compile(r"\*?(?:From|Sent|Date|To|Cc|Subject|Reply-To):\*? ")
+_OUTLOOK = re.compile(
+    r"\*?(?:From|Sent|Date|To|Cc|Subject|Reply-To|Importance|Von|Gesendet|Datum|An|Betreff|De|Envoyé|À|Objet"
+    r"|Da|Inviato|A|Oggetto|Enviado|Para|Asunto|Assunto|Van|Verzonden|Aan|Onderwerp)[ ]?:\*?[ ]"
+)
+_OUTLOOK_FROM = re.compile(r"\*?(?:From|Von|De|Da|Van)[ ]?:\*?[ ]\S")
+# What the last paragraph of a mail begins with, if it is no more than a farewell and a name.
+_FAREWELL = re.compile(
+    r"(?:(?:with )?(?:best|kind|warm|kindest|warmest)(?: regards| wishes)?|regards|cheers|sincerely(?: yours)?"
+    r"|yours(?: \w+)?|(?:many )?thanks(?: and (?:best )?regards| in advance| again)?|thank you|thx|br|rgds"
+    r"|(?:mit )?(?:freundlichen|besten|viele|liebe|beste|schöne) grü(?:ß|ss)en?|mfg"
+    r"|cordialement|bien à vous|saludos|atentamente)[,.!]?",
+    re.IGNORECASE,
+)
+_VERSION = re.compile(r"\n-- \n\d[\w.-]{0,30}\s*\Z")  # what git writes below a patch
+FAREWELL_LINES = 10
+MAX_NAME = 60  # characters of a line below a farewell
+_SHINGLE = 4  # words: what a quote is compared by whose lines were broken anew
 _FOOTER = re.compile(
     r"_{30,}$|-{40,}$|To unsubscribe from this list: send the line|You received this message because you are subscribed"
     r"|Sent from my (?:iPhone|iPad|Android|mobile)|To unsubscribe,? (?:e-?mail|visit|send)|.{0,40}mailing list$"
@@ -39,20 +58,34 @@ class Said:
 
     def __init__(self) -> None:
         self._lines: set[str] = set()
+        self._shingles: set[tuple[str, ...]] = set()
+        self._waiting: list[Sequence[str]] = []  # what the shingles do not know yet: few quotes ask for them
 
     def add(self, lines: Sequence[str]) -> None:
         """Note the lines of a message, quoted ones as well."""
         self._lines.update(_bare(line) for line in lines if line.strip())
+        self._waiting.append(lines)
 
     def share(self, lines: Sequence[str]) -> float:
-        """How much of these lines was said before."""
+        """How much of these lines was said before: of the lines, or of their words, broken into lines in any way."""
         full = [line for line in lines if line.strip()]
-        return sum(1 for line in full if _bare(line) in self._lines) / len(full) if full else 1.0
+        share = sum(1 for line in full if _bare(line) in self._lines) / len(full) if full else 1.0
+        if share >= SEEN_SHARE or not (shingles := set(_shingles(full))):
+            return share
+        for waiting in self._waiting:
+            self._shingles.update(_shingles(waiting))
+        self._waiting.clear()
+        return max(share, len(shingles & self._shingles) / len(shingles))
 
 
 def _bare(line: str) -> str:
     """A line without spaces and marks of quotes."""
     return "".join(line.replace(">", "").split())
+
+
+def _shingles(lines: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    words = " ".join(lines).replace(">", " ").split()
+    return zip(*(words[at:] for at in range(_SHINGLE)), strict=False)
 
 
 def body_markdown(parts: Sequence[Part], said: Said) -> str:
@@ -61,7 +94,7 @@ def body_markdown(parts: Sequence[Part], said: Said) -> str:
     noted: list[str] = []
     for part in parts:
         if part.kind == "diff":
-            made.append(fence(part.text.strip("\n"), "diff"))
+            made.append(fence(_VERSION.sub("", part.text.strip("\n")), "diff"))
         elif part.kind == "markdown":
             made.append(_without_seen(part.text, said))
         else:
@@ -120,13 +153,25 @@ def _blocks(lines: list[str], said: Said) -> list[str]:
             own = _without_attribution(own)
             made += [prose_markdown(own), _quote(lines[at:end], said, answered=_is_answered(lines, end))]
             own, at = [], end
-        elif _ORIGINAL.match(lines[at]) and (end := _original_end(lines, at, said)) > at:
-            made.append(prose_markdown(own))
+        elif (end := _original_end(lines, at, said)) > at:
+            made.append(prose_markdown(_without_farewell(own)))
             own, at = [], end
         else:
             own.append(lines[at])
             at += 1
-    return [*made, prose_markdown(own)]
+    return [*made, prose_markdown(_without_farewell(own))]
+
+
+def _without_farewell(own: list[str]) -> list[str]:
+    """The lines without `Best regards,` and the name, office and telephone number below it, at their end."""
+    end = len(own)
+    while end and not own[end - 1].strip():
+        end -= 1
+    for at in range(max(end - FAREWELL_LINES, 0), end):
+        if _FAREWELL.fullmatch(own[at].strip()) and (at == 0 or not own[at - 1].strip()):
+            below = own[at + 1 : end]
+            return own[:at] if any(below) and all(len(line) <= MAX_NAME for line in below) else own
+    return own
 
 
 def _quote_end(lines: list[str], at: int) -> int:
@@ -167,12 +212,30 @@ def _quote(lines: list[str], said: Said, *, answered: bool) -> str:
         return ""
     else:
         kept = _last_paragraph(lines)
-    rows = [_requoted(line) for line in kept]
+    rows = _with_code([_requoted(line) for line in kept])
     while rows and rows[-1] == ">":
         rows.pop()
     while rows and rows[0] == ">":
         rows.pop(0)
     return "\n".join(rows)
+
+
+def _with_code(rows: list[str]) -> list[str]:
+    """The rows of a quote, its code between fences, so that it keeps its lines and columns."""
+    made: list[str] = []
+    for is_text, group in groupby(rows, lambda row: row.strip("> ") != ""):
+        block = list(group)
+        marks = _MARKS.match(block[0])
+        prefix = marks[0] if marks else ""
+        bare = [row.removeprefix(prefix) for row in block]
+        alike = is_text and all(row.startswith(prefix) and not row.startswith(prefix + ">") for row in block)
+        language = code_language(bare) if alike else None
+        if alike and (language is not None or all(map(_CODE_COLUMN.match, bare))):
+            block = [
+                prefix + row if row else prefix.rstrip() for row in fence("\n".join(bare), language or "").split("\n")
+            ]
+        made += block
+    return made
 
 
 def _last_paragraph(lines: list[str]) -> list[str]:
@@ -198,9 +261,11 @@ def _requoted(line: str) -> str:
 
 def _original_end(lines: list[str], at: int, said: Said) -> int:
     """Where a mail that is quoted whole ends, a header before it; `at` if it says something new."""
-    head = [line for line in lines[at + 1 : at + 8] if _OUTLOOK.match(line)]
-    if len(head) < 2:
+    ruled = bool(_ORIGINAL.match(lines[at]))
+    if not ruled and not _OUTLOOK_FROM.match(lines[at]):
         return at
-    return (
-        len(lines) if said.share([line for line in lines[at + 1 :] if not _OUTLOOK.match(line)]) >= SEEN_SHARE else at
-    )
+    head = [line for line in lines[at + 1 : at + 8] if _OUTLOOK.match(line)]
+    if len(head) < 2 or (not ruled and not _OUTLOOK.match(lines[at + 1])):
+        return at
+    rest = [line for line in lines[at + 1 :] if not _OUTLOOK.match(line) and not _ATTRIBUTION.fullmatch(line)]
+    return len(lines) if said.share(rest) >= SEEN_SHARE else at

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pipelines.extract.man.node import Node
 from pipelines.extract.man.text import BREAK, JOINT, Run, plain
-from pipelines.extract.man.tree import Node, tree_html
+from pipelines.extract.man.tree import tree_html
 
 MAX_LEVELS = 10
 _BULLETS = frozenset(["•", "·", "*", "-", "+", "o", "○", "□", "—", "–", "◦", "▪", "●"])
@@ -90,6 +91,10 @@ class Blocks:
         if runs and self._open is not None:
             self._glued = True
             self.text(runs, glued=glued)
+
+    def unglue(self) -> None:
+        """The text that follows begins a word."""
+        self._glued = False
 
     def fill(self, on: bool) -> None:
         """Leave literal lines, or begin them."""

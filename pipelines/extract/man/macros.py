@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 from pipelines.extract.man.blocks import Blocks
 from pipelines.extract.man.lines import split_arguments
+from pipelines.extract.man.node import Node
 from pipelines.extract.man.roff import Line, Roff
 from pipelines.extract.man.runs import html_of
 from pipelines.extract.man.tbl import table_html
 from pipelines.extract.man.text import BREAK, Fonts, Run, plain, runs_of
-from pipelines.extract.man.tree import Node
 
 _FONT_MACROS = {"B": "B", "I": "I", "SB": "B", "SM": "R", "R": "R", "CW": "C", "C": "C"}
 _ALTERNATING = {"BR": "BR", "RB": "RB", "BI": "BI", "IB": "IB", "IR": "IR", "RI": "RI"}

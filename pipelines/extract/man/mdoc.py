@@ -8,11 +8,12 @@ from functools import partial
 from pipelines.extract.man.blocks import Blocks
 from pipelines.extract.man.inline import CALLABLE, CLOSERS, Inline
 from pipelines.extract.man.macros import cell_html
+from pipelines.extract.man.node import Node
 from pipelines.extract.man.roff import Line, Roff
 from pipelines.extract.man.runs import html_of
 from pipelines.extract.man.tbl import rows_html, table_html
 from pipelines.extract.man.text import Fonts, Run, plain, runs_of
-from pipelines.extract.man.tree import Node, is_synopsis
+from pipelines.extract.man.tree import is_synopsis
 
 _BLOCK = "Dd Dt Os Sh Ss Pp Lp Bl It El Bd Ed D1 Dl Rs Re Ex Rv br sp nf fi TS Bf Ef Bk Ek Db"
 NATIVE_MDOC = CALLABLE | frozenset(_BLOCK.split())
@@ -76,6 +77,10 @@ class Mdoc:
             if index and self._rows:
                 self._rows[-1].append([])
             self._put(part, self.inline.led and not index, self.inline.close_up)
+        if not parts and not self.inline.close_up:
+            self.blocks.unglue()
+            if self._term is not None and not self.inline.partial:
+                self._end_term()
         if synopsis and line.name in ("Ft", "Fd", "In") and self._term is None:
             self.blocks.line_break()
 

@@ -68,7 +68,8 @@ def _title(heading: tuple[str, ...], documented: str, path: str) -> str:
         return f"{file[1]}({file[2]})" if file else ""
     if name.isupper():
         spellings = (documented, file[1] if file else "", name.lower())
-        name = next(each for each in spellings if _same(each, name))
+        same = [each for each in spellings if _same(each, name)]
+        name = next((each for each in same[:2] if not each.isupper()), same[0])
     section = section or (file[2] if file else "")
     return f"{name}({section})" if section else name
 

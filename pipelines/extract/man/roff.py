@@ -33,6 +33,8 @@ _STRINGS |= {
     "lp": "(",
 }
 _STRINGS |= {"rp": ")"}
+# The quotes that pod2man puts around code on terminals; with fonts there are none.
+_CODE_QUOTES = frozenset(["C`", "C'"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Roff:
     def lines(self) -> Iterator[Line]:
         """Text and calls in their order. Raises `Unreadable` where macros write without end."""
         while (raw := self._next()) is not None:
+            if raw.startswith("\\*"):
+                raw = self.interpolate(raw)  # a string may hold a request
             if raw[:1] in (".", "'"):
                 yield from self._request(raw)
             else:
@@ -164,6 +168,8 @@ class Roff:
 
     def _set_string(self, rest: str, *, append: bool = False) -> None:
         name, _, value = rest.partition(" ")
+        if name in _CODE_QUOTES:
+            return
         value = value.lstrip(" ").removeprefix('"')
         self.strings[name] = (self.strings.get(name, "") if append else "") + value.replace("\\\\", "\\")
         self._spend(len(self.strings[name]))

@@ -11,6 +11,7 @@ _TAB = re.compile(r"\btab\s*\((.)\)")
 _HOW = r"\([^)]*\)|[fF]\(?[A-Z]{1,2}|[wW]\([^)]*\)|[bBiIeEzZuUdDtTxXpPvVmM0-9.+ -]"
 _COLUMN = re.compile(rf"([lrcnasLRCNAS^_=-])((?:{_HOW})*)")
 _RULE = re.compile(r"\s*[_=]\s*")
+_TITLE = re.compile(r"^<(?:code|em|strong)>([A-Za-z][A-Za-z /-]*)</\w+>$")  # a cell that is all bold or italic
 MAX_COLUMNS = 200
 
 Format = list[tuple[str, str]]  # of each column of a row: letter and font
@@ -48,6 +49,8 @@ def table_html(lines: Iterable[str], cell: Cell) -> str:
     caption = ""
     if len(rows) > 2 and len(formats[0]) > 1 and all(letter == "s" for letter, _ in formats[0][1:]):
         caption = f"<p>{rows.pop(0)[0]}</p>\n"
+        headers = 1
+    if not headers and len(rows) > 1 and [index for index, row in enumerate(rows) if _all_marked(row)] == [0]:
         headers = 1
     return caption + rows_html(rows, headers)
 
@@ -134,10 +137,17 @@ def _row(fields: list[list[str]], columns: Format, cell: Cell) -> list[str]:
     return made
 
 
+def _all_marked(row: list[str]) -> bool:
+    return any(row) and all(_TITLE.match(cell) for cell in row if cell)
+
+
 def rows_html(rows: list[list[str]], headers: int) -> str:
-    """A table of cells that are inline HTML, the first `headers` rows its head."""
+    """A table of cells that are inline HTML, the first `headers` rows its head; columns with no text are left out
+    at its end. What is bold in a head is no code."""
+    width = max((1 + max((at for at, cell in enumerate(row) if cell), default=0) for row in rows), default=0)
     parts = ["<table>\n"]
     for index, row in enumerate(rows):
         tag = "th" if index < headers else "td"
-        parts.append("<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in row) + "</tr>\n")
+        cells = [_TITLE.sub(r"\1", cell) for cell in row[:width]] if index < headers else row[:width]
+        parts.append("<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>\n")
     return "".join([*parts, "</table>\n"]) if rows else ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass, field
 
+from pipelines.extract.man.drawn import drawn_lists
+from pipelines.extract.man.node import Node
 from pipelines.extract.man.runs import html_of, term_html
 from pipelines.extract.man.text import BREAK, JOINT, Run, plain
 
@@ -16,18 +17,6 @@ _SYNOPSIS = re.compile(
 )
 _ITEM = re.compile(r"(?:•|·|\*|o(?=\s)|(\d{1,3})[.)](?!\d))\s*")
 _PROSE_END = re.compile(r"[.:!?]\s*$")
-
-
-@dataclass
-class Node:
-    """A block: `tag` of HTML, the runs of a paragraph or term, the lines of literal text, or made `html`."""
-
-    tag: str
-    runs: list[Run] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    children: list[Node] = field(default_factory=list)
-    html: str = ""
-    number: int = 0
 
 
 def tree_html(node: Node) -> str:
@@ -68,15 +57,21 @@ def _shaped(node: Node) -> list[Node]:
         child = _as_item(_as_lines(child))
         if synopsis and child.tag in ("p", "div"):
             child = _usage(child)
-        last = shaped[-1] if shaped else None
-        if last is not None and child.tag == "pre" == last.tag and synopsis:
-            last.lines += ["", *child.lines] if child.number != 1 or last.number != 1 else child.lines
-            last.number = child.number
-        elif last is not None and child.tag == last.tag and child.tag in ("dl", "ul", "ol") and _continues(last, child):
-            last.children += child.children
-        else:
-            shaped.append(child)
+        for block in drawn_lists(child) if child.tag == "p" else (child,):
+            _add(shaped, block, synopsis)
     return shaped
+
+
+def _add(shaped: list[Node], child: Node, synopsis: bool) -> None:
+    """One more child; it goes on in the last one if that is the list, or the usage, that it belongs to."""
+    last = shaped[-1] if shaped else None
+    if last is not None and child.tag == "pre" == last.tag and synopsis:
+        last.lines += ["", *child.lines] if child.number != 1 or last.number != 1 else child.lines
+        last.number = child.number
+    elif last is not None and child.tag == last.tag and child.tag in ("dl", "ul", "ol") and _continues(last, child):
+        last.children += child.children
+    else:
+        shaped.append(child)
 
 
 def _continues(last: Node, child: Node) -> bool:
@@ -127,11 +122,11 @@ def _usage(node: Node) -> Node:
 def _is_prose(runs: list[Run]) -> bool:
     text = plain(runs).strip()
     roman = sum(len(part) for part, font in runs if font == "R")
-    return (
-        len(text.split()) >= 5
-        and (bool(_PROSE_END.search(text)) and not text.endswith("..."))
-        and 2 * roman > len(text)
-    )
+    words = text.split()
+    if len(words) < 5 or 2 * roman <= len(text):
+        return False
+    ends = bool(_PROSE_END.search(text)) and not text.endswith("...")
+    return ends or (len(words) >= 8 and sum(map(str.isalpha, words)) > 0.7 * len(words))
 
 
 def _trimmed(runs: list[Run]) -> list[Run]:

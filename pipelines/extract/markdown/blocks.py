@@ -11,7 +11,7 @@ import html
 import re
 from dataclasses import dataclass
 
-from pipelines.extract.markdown.lines import Lines, closes, titled
+from pipelines.extract.markdown.lines import FILE_NAME, Lines, closes, titled
 
 TAB_STOP = 4
 MAX_OPEN = 100
@@ -38,13 +38,19 @@ _WORDS_OF_MARKDOWN_DIRECTIVES = (
     "margin topic container div epigraph pull-quote"
 )
 _MARKDOWN_DIRECTIVES = _ADMONITIONS | frozenset(_WORDS_OF_MARKDOWN_DIRECTIVES.split())
-_WORDS_OF_EMPTY_DIRECTIVES = "toctree contents include literalinclude image index tableofcontents autosummary"
+_WORDS_OF_EMPTY_DIRECTIVES = (
+    "toctree contents include literalinclude image index tableofcontents autosummary applies_to"
+)
 _EMPTY_DIRECTIVES = frozenset(_WORDS_OF_EMPTY_DIRECTIVES.split())
 # Microsoft Learn writes these between colons too; they hold no block.
 _WORDS_OF_NO_CONTAINERS = "image image-end code video icon row column zone moniker form"
 _NO_CONTAINERS = frozenset(_WORDS_OF_NO_CONTAINERS.split())
 
-_ANY = re.compile(r"^[ \t>]*(?:!!!|\?\?\?|===|:::|`{3,}[ ]*\{|~{3,}[ ]*\{|\{\{[<%]|\{%)", re.MULTILINE)
+_ANY = re.compile(
+    r"^[ \t>]*(?:!!!|\?\?\?|===|:::|`{3,}[ ]*\{|~{3,}[ ]*\{|\{\{[<%]|\{%"
+    r"|(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(?:`{3}`*|~{3})[^`\n]*(?:title|file|caption))",
+    re.MULTILINE,
+)
 _FENCE = re.compile(r"(?P<prefix>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(?P<marks>`{3,}|~{3,})(?P<info>.*)")
 _DIRECTIVE = re.compile(r"[ ]*\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)")
 _MKDOCS = re.compile(r"(?P<prefix>[ \t]*)(?:!!!|\?\?\?)\+?[ ]?(?P<name>[\w-]+)[^\"]*(?:\"(?P<title>.*)\")?")
@@ -52,6 +58,7 @@ _TAB = re.compile(r"(?P<prefix>[ \t]*)===[!+]?[ ]+[\"'](?P<title>.*)[\"']")
 _CONTAINER = re.compile(
     r"(?:\{[.#]?)?(?P<name>[A-Za-z][\w-]*)\}?(?:\[(?P<label>.*)\])?(?:.*?title=\"(?P<attr>[^\"]*)\".*)?(?P<title>.*)"
 )
+_ATTRIBUTES = re.compile(r"(?:^|(?<=[\s{]))(?:[#.][\w:-]+|[\w-]+=(?:\"[^\"]*\"|[^\s\"}]*))")
 _TITLE_CODE = re.compile(r"`([^`]+)`")
 
 
@@ -85,7 +92,7 @@ def open_blocks(text: str) -> str:
             out += _end(blocks.pop())
         elif match := _FENCE.fullmatch(line):
             fence_marks = _open_fence(match, blocks, out, lines)
-        elif len(blocks) >= MAX_OPEN or not (_open_block(line, blocks, out) or lines.code(line, out)):
+        elif len(blocks) >= MAX_OPEN or not (_open_block(line, blocks, out, lines) or lines.code(line, out)):
             out.append(line)
     while blocks:
         out += _end(blocks.pop())
@@ -151,11 +158,17 @@ def _open_fence(match: re.Match[str], blocks: list[_Block], out: list[str], line
         return ""
     for caption in lines.options() if directive else ():
         out += [match["prefix"] + caption, match["prefix"].rstrip()]
+    if found := FILE_NAME.search(info):
+        blank = re.sub(r"[^> \t]", " ", match["prefix"])
+        before, title, after = titled(found[1] or found[2], blank)
+        out += [before, title] if blank == match["prefix"] else [match["prefix"] + title.removeprefix(blank)]
+        out += [after, blank + match.group().removeprefix(match["prefix"])]
+        return marks
     out.append(match.group())
     return marks
 
 
-def _open_block(line: str, blocks: list[_Block], out: list[str]) -> bool:
+def _open_block(line: str, blocks: list[_Block], out: list[str], lines: Lines) -> bool:
     if match := _MKDOCS.fullmatch(line.rstrip()):
         shift = TAB_STOP * sum(1 for block in blocks if block.indent)
         out += admonition(match["name"], match["title"], match["prefix"])
@@ -166,10 +179,10 @@ def _open_block(line: str, blocks: list[_Block], out: list[str]) -> bool:
         out += titled(match["title"], match["prefix"])
         blocks.append(_Block(match["prefix"], (), indent=_width(line) + shift + TAB_STOP))
         return True
-    return _open_or_close_colons(line, blocks, out)
+    return _open_or_close_colons(line, blocks, out, lines)
 
 
-def _open_or_close_colons(line: str, blocks: list[_Block], out: list[str]) -> bool:
+def _open_or_close_colons(line: str, blocks: list[_Block], out: list[str], lines: Lines) -> bool:
     bare = line.lstrip(" \t>")
     if not bare.startswith(":::"):
         return False
@@ -179,10 +192,16 @@ def _open_or_close_colons(line: str, blocks: list[_Block], out: list[str]) -> bo
             out += _end(blocks.pop())
         return True
     found = _CONTAINER.fullmatch(rest)
-    if found is None or found["name"].lower().split("-")[0] in _NO_CONTAINERS:
+    is_directive = rest.startswith("{") and rest[1:2].isalpha()
+    if found is None or (found["name"].lower().split("-")[0] in _NO_CONTAINERS and not is_directive):
         return False
     name = found["name"].lower().removeprefix("callout-")
-    title = found["label"] or found["attr"] or found["title"].strip(' "{}')
+    title = found["label"] or found["attr"] or _ATTRIBUTES.sub("", found["title"]).strip(' "{}')
+    captions = lines.options() if is_directive else []
+    if is_directive and name in _EMPTY_DIRECTIVES:
+        out += [prefix + caption for caption in captions]
+        lines.skip_to(":::")
+        return True
     # Any row of colons closes the innermost container.
     blocks.append(_container(name, title, prefix, ":::", out))
     return True

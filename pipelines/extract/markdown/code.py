@@ -23,9 +23,12 @@ _TEXT_ROLES = frozenset(
 _ROLE_TARGET = re.compile(r"[ ]*<[^<>]*>$")
 _TARGET = re.compile(r"^[ \t>]*\([\w .:/-]+\)=[ \t]*$", re.MULTILINE)
 _LINE_COMMENT = re.compile(r"^%[ \t].*$", re.MULTILINE)
+_SILENT_ROLES = frozenset(["applies_to", "icon", "preview", "sub-ref"])
 _INFO = re.compile(r"([ \t]*(?:`{3,}|~{3,}))[ \t]*([^\n]*)")
 _DIRECTIVE_INFO = re.compile(r"\{(?:code-block|code-cell|code|sourcecode|parsed-literal|prompt)\}[ ]*([\w+#.-]*)")
-_BRACED_INFO = re.compile(r"\{[ ]*[.=]?([\w+#-]+)")
+_BRACED_INFO = re.compile(
+    r"\{(?:[^{}]*?[ ])?\.(?!number|line-?numbers)([\w+#-]+)|\{[ ]*[.=]?([\w+-][\w+#-]*)", re.IGNORECASE
+)
 _OPTION = re.compile(r"[ \t>]*(?::[\w-]+:|$)")
 _CODE_BREAK = re.compile(r"[ \t]*\n[ \t>]*")
 
@@ -82,7 +85,7 @@ def _language(info: str) -> str:
     """The language that an info string names: `sh title="x"`, `{.sh .cls}`, `{code-block} sh`, `{r, echo=F}`."""
     if info.startswith("{"):
         found = _DIRECTIVE_INFO.match(info) or _BRACED_INFO.match(info)
-        return found.group(1).lower() if found else ""
+        return next(filter(None, found.groups()), "").lower() if found else ""
     return re.split(r"[\s,{:;]", info, maxsplit=1)[0].lower()
 
 
@@ -94,10 +97,13 @@ def without_roles(text: str, pieces: list[str], word: str) -> str:
         inside = pieces[int(number)].strip("`")
         if name == "math":
             return f"${inside}$"
+        if name in _SILENT_ROLES:
+            return ""
         if name in _TEXT_ROLES:
             return _ROLE_TARGET.sub("", inside)
         return match.group()[len(name) + 2 :]
 
     text, roles = re.subn(r"\{([a-z][\w:+-]*)\}" + word + r"(\d+)x", role, text)
+    text = re.sub(r"(" + word + r"\d+x)\{[.#][^{}\n]*\}", r"\1", text)  # pandoc's way to name the language of code
     text, targets = _TARGET.subn("", text)
     return _LINE_COMMENT.sub("", text) if roles or targets else text

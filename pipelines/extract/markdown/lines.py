@@ -9,14 +9,17 @@ import re
 
 from pipelines.extract.write import fence
 
-_CAPTION = re.compile(r"[ \t>]*:?caption:[ \t]*(.+)")
+_CAPTION = re.compile(r"[ \t>]*:?(?:caption|alt):[ \t]*(.+)")
 _OPTION = re.compile(r"[ \t>]*:[\w-]+:")
 _REGION = re.compile(
-    r"(?P<prefix>[ \t>]*)(?:\{\{[<%][ \t]*(?P<shortcode>highlight|code|codeblock|code-block|prism|mermaid|tab)\b"
+    r"(?P<prefix>[ \t>]*)(?:\{\{[<%][ \t]*"
+    r"(?P<shortcode>highlight|code-block|codeblock|code|prism|mermaid|tab|text|clients-example)(?![\w-])"
     r"(?P<args>[^{}]*)[>%]\}\}"
     r"|\{%-?[ \t]*(?P<tag>highlight|codeblock)\b(?P<more>[^{}]*)%\})(?P<rest>.*)"
 )
-_NAMED_LANGUAGE = re.compile(r"\b(?:code)?lang(?:uage)?[ ]*[=:][ ]*[\"']?([\w+#.-]+)")
+_NAMED_LANGUAGE = re.compile(r"\b(?:(?:code)?lang(?:uage)?|syntax)[ ]*[=:][ ]*[\"']?([\w+#.-]+)")
+# The name of a file, or a caption, that a site's generator shows above the code.
+FILE_NAME = re.compile(r"(?<![\w-])(?:filename|file|title|caption)[ ]?=[ ]?(?:\"([^\"]+)\"|'([^']+)')")
 _QUOTED = re.compile(r"\"([^\"]*)\"")
 _FIRST_WORD = re.compile(r"[ \t]*[\"']?([A-Za-z][\w+#.-]*)(?![\w=])")
 
@@ -49,9 +52,14 @@ class Lines:
         return [match.group(1) for match in captions if match]
 
     def skip_to(self, marks: str) -> None:
-        while self._at < len(self._lines) and not closes(self._lines[self._at], marks):
-            self._at += 1
-        self._at += 1
+        """Pass over what a row of marks closes; where none does, nothing."""
+        if marks in self._unclosed:
+            return
+        for number in range(self._at, len(self._lines)):
+            if closes(self._lines[number], marks):
+                self._at = number + 1
+                return
+        self._unclosed.add(marks)
 
     def code(self, line: str, out: list[str]) -> bool:
         """Write a fence if the line opens a region of code that is closed; the lines are taken then."""
@@ -72,8 +80,9 @@ class Lines:
         held = text if last < self._at else [match["rest"], *self._lines[self._at : last], *text]
         tail = found.string[found.end() :]
         self._at = last + 1
-        if name == "tab" and (title := _QUOTED.search(args)):
-            out += titled(title.group(1), match["prefix"])
+        title = _QUOTED.search(args) if name == "tab" else FILE_NAME.search(args)
+        if title:
+            out += titled(next(filter(None, title.groups()), ""), match["prefix"])
         out += _region_fence(held, match["prefix"], "mermaid" if name == "mermaid" else _language(args))
         if tail.strip():
             out.append(tail)

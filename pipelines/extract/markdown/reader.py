@@ -20,7 +20,7 @@ from pipelines.extract.html.reader import to_markdown
 from pipelines.extract.markdown.angles import escape_words
 from pipelines.extract.markdown.blocks import open_blocks
 from pipelines.extract.markdown.code import OPTIONS, lift, without_roles
-from pipelines.extract.markdown.jsx import without_components
+from pipelines.extract.markdown.jsx import without_components, without_indentation
 from pipelines.extract.markdown.templates import without_templates
 from pipelines.extract.page import NoText, Page
 from pipelines.extract.plain import read_text
@@ -34,6 +34,10 @@ _FOOTNOTE = re.compile(r'<sup class="footnote-reference"><a href="#([^"]*)">\d+<
 _FOOTNOTE_TEXT = re.compile(
     r'(<div class="footnote-definition" id="([^"]*)">)<sup class="footnote-definition-label">\d+</sup>\s*(<p>)?'
 )
+_PARAMETER = re.compile(r"\{\{[<%][ ]*param[ ]+\"?([\w-]{1,60})\"?[ ]*[>%]\}\}")
+_SCALAR = re.compile(r"^([\w-]{1,60})[ ]?[:=][ ]?([^\s#|>{\[&*][^\n]*)$", re.MULTILINE)
+# A target of links in Elastic's Markdown; a parser would take it for a formula.
+_ANCHOR = re.compile(r"^\$\$\$[\w.-]+\$\$\$[ \t]*$", re.MULTILINE)
 _SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+-]+(?:[ ](?:AND|OR|WITH)[ ][\w.+-]+)*)")
 
 
@@ -45,7 +49,7 @@ def extract_markdown(body: bytes, content_type: str | None, name: str, limits: E
     """
     text = read_text(body, content_type, limits)
     facts, rest = split_front_matter(text)
-    markdown = convert(rest, name, limits).strip("\n")
+    markdown = convert(_with_parameters(rest, text[: len(text) - len(rest)]), name, limits).strip("\n")
     if len(facts.data) > len(rest.strip()):
         markdown = (markdown + "\n\n" + fence(facts.data, "yaml")).strip("\n")
     if not markdown:
@@ -71,12 +75,21 @@ def extract_markdown(body: bytes, content_type: str | None, name: str, limits: E
     )
 
 
+def _with_parameters(text: str, matter: str) -> str:
+    """The text with the page's own parameters in their places, in code too: `{{% param "url" %}}` of Hugo."""
+    if not matter or not _PARAMETER.search(text):
+        return text
+    values = {name.lower(): value.strip().strip("\"'") for name, value in _SCALAR.findall(matter)}
+    return _PARAMETER.sub(lambda match: values.get(match[1].lower()) or match[0], text)
+
+
 def convert(text: str, name: str, limits: ExtractSettings) -> str:
     """A Markdown text of any dialect, without front matter, as Markdown by our conventions.
 
     Raises `Unreadable` for what nests too deep.
     """
-    lifted, pieces, word = lift(open_blocks(text))
+    text = _ANCHOR.sub("", text) if "$$$" in text else text
+    lifted, pieces, word = lift(open_blocks(without_indentation(text, name)))
     if "{" in lifted:
         lifted = without_roles(lifted, pieces, word)
     lifted = without_templates(without_components(lifted, name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from pipelines.extract import names
 from pipelines.extract.markdown.blocks import admonition
 from pipelines.extract.markdown.lines import titled
 
@@ -17,7 +18,9 @@ _CONTAINERS = re.compile(r"[ \t]*(?:(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))[ \
 
 _WORDS_OF_NOTES = "note warning tip info caution danger important alert notice callout admonition hint success error"
 _NOTES = frozenset(_WORDS_OF_NOTES.split())
-_WORDS_OF_TITLED = "tab expand details collapse dropdown accordion step card expandable content-tab"
+_WORDS_OF_TITLED = (
+    "tab expand details collapse dropdown accordion step card expandable content-tab code collapse-content"
+)
 _TITLED = frozenset(_WORDS_OF_TITLED.split())
 _PICTURES = frozenset(["figure", "image", "img", "imgproc", "picture"])
 _WORDS_OF_TYPES = "note warning tip info caution danger important success error example question abstract bug quote"
@@ -29,7 +32,16 @@ _HUGO = re.compile(r"\{\{([<%])-?\s*(/?)\s*(\w[\w./-]*)([^{}]*?)/?\s*-?[>%]\}\}"
 _HUGO_ESCAPED = re.compile(r"\{\{([<%])/\*([^{}]*)\*/([>%]\}\})")
 _HUGO_COMMENT = re.compile(r"\{\{[<%]\s*comment\s*[>%]\}\}"), re.compile(r"\{\{[<%]\s*/\s*comment\s*[>%]\}\}")
 
-_LIQUID = re.compile(r"(?<!\{)\{%-?\s*(end)?([a-z_-]+)\b((?:[^%{}]|%(?!\})|\{\{[^{}]*\}\})*)%\}")
+_LIQUID = re.compile(r"(?<!\{)\{%-?\s*(end|/)?([a-z_-]+)\b((?:[^%{}]|%(?!\})|\{\{[^{}]*\}\})*)%\}")
+_LIQUID_CLOSED = re.compile(r"\{%-?\s*(?:end|/\s*)([a-z][a-z_-]*)\s*-?%\}")
+_DATA = re.compile(r"\s*variables\.(?:[\w-]+\.)*(?:prodname_)?([\w-]+)")
+# A link whose text is the title of the page that it leads to.
+_AUTOTITLE = re.compile(r"\[AUTOTITLE\]\(([^()\s#]{1,500})(?:#[^()\s]{0,200})?\)")
+# An icon in front of the words of a button.
+_ICON = re.compile(r"\{%-?\s*octicon\b[^{}%]*%\}[ ]?")
+_ELASTIC = re.compile(rf"\{{\{{({'|'.join(names.ELASTIC)})\}}\}}")
+_OF_ELASTIC = re.compile(r"\{\{(?:es|kib|stack|ecloud|ece|eck|ech|serverless-full|serverless-short)\}\}")
+_HEADING_ID = re.compile(r"^(#{1,6}[ ].*\S)[ ]+\[(?:#[\w-]+|[a-z0-9_]+(?:[-.][a-z0-9_]+)+)\][ ]*$", re.M)
 _LIQUID_VALUE = re.compile(
     r"\{\{-?\s*(?:(?:site|page|include|layout|content|post)\b|[\"'][^\"'{}]*[\"']\s*\|)[^{}]*\}\}"
 )
@@ -37,7 +49,7 @@ _LIQUID_COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}"), re.compile(r"\{%-?\s*e
 _LIQUID_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}"), re.compile(r"\{%-?\s*endraw\s*-?%\}")
 _WORDS_OF_LIQUID_SILENT = (
     "include include_relative include_cached if elsif else unless for assign capture link post_url case when tabs "
-    "raw data ifversion indented_data_reference code file embed rowheaders content-ref ref param comment cycle "
+    "raw data ifversion indented_data_reference file embed rowheaders content-ref ref param comment cycle "
     "increment decrement break continue render seo toc stepper columns column swagger openapi youtube video gist"
 )
 _LIQUID_SILENT = frozenset(_WORDS_OF_LIQUID_SILENT.split())
@@ -48,10 +60,17 @@ _LEARN_INCLUDE = re.compile(
     r"\[!(?:INCLUDE|CODE)[\w-]*[ ]*\[[^\[\]\n]*\][ ]*\([^()\n]*\)[^\[\]\n]*\]|\[!VIDEO[^\[\]\n]*\]", re.I
 )
 _LEARN_DIV = re.compile(r"^[ \t>]*\[!div\b[^\n]*\][ \t]*$", re.MULTILINE | re.IGNORECASE)
+# A button to the next page, and a switch between the editions of a page.
+_LEARN_BUTTON = re.compile(
+    r"^[ \t]*>[ \t]*\[!div class=[\"']?(?:nextstepaction|op_(?:single|multi)_selector)\b[^\n]*"
+    r"(?:\n(?![ \t]*(?:$|[#`]|[-*+][ ]))[^\n]+)*",
+    re.M | re.I,
+)
 _ALERT = re.compile(r"^([ \t]*>[ \t>]*)\[!([A-Za-z]+)\][+-]?[ \t]*(.*)$", re.MULTILINE)
 
 _SNIPPET = re.compile(
-    r"^[ \t]*-*8<-+.*$|^[ \t]*\[(?:TOC|\[_?TOC_?\])\][ \t]*$|:(?:octicons|material|fontawesome|simple)-[\w-]+:[ ]?",
+    r"^[ \t]*-*8<-+.*$|^[ \t]*\[(?:TOC|\[_?TOC_?\])\][ \t]*$"
+    r"|^@include[ ]['\"][^'\"\n]*['\"][ \t]*$|:(?:octicons|material|fontawesome|simple)-[\w-]+:[ ]?",
     re.M | re.I,
 )
 _TOC = (
@@ -59,24 +78,46 @@ _TOC = (
     re.compile(r"<!--[ ]*(?:/toc|tocstop|end doctoc)\b[^<>]*-->", re.I),
 )
 _ATTRIBUTE_LINE = re.compile(
-    r"^[ \t]*(?:[-*+]|1\.)[ \t][^\n]*\n[ \t]*\{:toc\b[^{}\n]*\}[ \t]*$|^[ \t>]*\{:[^{}\n]*\}[ \t]*$", re.M
+    r"^[ \t]*(?:[-*+]|1\.)[ \t][^\n]*\n[ \t]*\{:toc\b[^{}\n]*\}[ \t]*$"
+    r"|^[ \t>]*\{(?::|[ ]?[.#][\w-]|[ ]?[\w-]+=[\"'\w])[^{}\n]*\}[ \t]*$",
+    re.M,
 )
-_ATTRIBUTE_LIST = re.compile(r"(?<=[^\s{])[ ]?\{:[ ]?[.#\w][^{}\n]*\}|(?<=\))\{[ ]?(?:[.#][\w-]|[\w-]+=)[^{}\n]*\}")
+_ATTRIBUTE_LIST = re.compile(
+    r"(?<=[^\s{])[ ]?\{:[ ]?[.#\w][^{}\n]*\}|(?<=\))[ ]?\{[ ]?(?:[.#][\w-]|[\w-]+=)[^{}\n]*\}"
+    r"|(?<=\S)[ ]\{#[\w:.-]+\}(?=[ \t]*$)",
+    re.M,
+)
+# pandoc's and MyST's way to give some words an id or a class.
+_SPAN = re.compile(r"\[([^\[\]\n]*)\]\{[ ]?[.#][\w:-][^{}\n]*\}")
+_FIELDS = re.compile(r"\A\s*(?::(?:orphan|nosearch|no-search|tocdepth):[^\n]*\n)+")
+# Signs that are written by their names, and mean something where they stand: `yes` in a table.
+_SIGNS = {
+    "heavy_check_mark": "✔", "white_check_mark": "✅", "ballot_box_with_check": "☑", "x": "❌",
+    "negative_squared_cross_mark": "❎", "heavy_multiplication_x": "✖", "heavy_minus_sign": "➖", "warning": "⚠",
+    "information_source": "ℹ", "arrow_right": "→", "arrow_left": "←", "arrow_up": "↑", "arrow_down": "↓",
+}  # fmt: skip
+_SIGN = re.compile(rf"(?<![\w:]):({'|'.join(_SIGNS)}):(?![\w:])")
+# HashiCorp's callouts (`~> **Note:** …`) are quotes.
+_CALLOUT = re.compile(r"^(?:->|~>|!>)[ ]", re.M)
 _MARKDOWN_INSIDE = re.compile(r"<(\w+)\b([^<>]*?)[ ]markdown(?:=[\"']?(?:1|block|span)[\"']?)?(?=[ >])([^<>]*)>")
 
 
 def without_templates(text: str) -> str:
     """A Markdown text without its code, and then without the tags of template languages."""
-    text = _without(text, *_TOC)
+    text = _CALLOUT.sub("> ", _without(text, *_TOC))
+    text = _AUTOTITLE.sub(lambda match: match[1].rstrip("/").rpartition("/")[2].replace("-", " "), text)
     if "{{<" in text or "{{%" in text:
         text = hugo(text)
     if "{%" in text or "{{" in text:
+        if _OF_ELASTIC.search(text):
+            text = _ELASTIC.sub(lambda match: names.ELASTIC[match[1]], text)
         text = liquid(text)
+    text = _HEADING_ID.sub(r"\1", text)
     if ":::" in text or "[!" in text:
         text = learn(text)
-    text = _SNIPPET.sub("", text)
+    text = _SIGN.sub(lambda match: _SIGNS[match[1]], _FIELDS.sub("", _SNIPPET.sub("", text)))
     if "{" in text:
-        text = _ATTRIBUTE_LIST.sub("", _ATTRIBUTE_LINE.sub("", text))
+        text = _SPAN.sub(r"\1", _ATTRIBUTE_LIST.sub("", _ATTRIBUTE_LINE.sub("", text)))
     return _MARKDOWN_INSIDE.sub(r"<\1\2\3>\n\n", text)
 
 
@@ -88,16 +129,17 @@ def hugo(text: str) -> str:
 
 def liquid(text: str) -> str:
     """Tags of Jekyll, GitHub's docs and GitBook go, by the same rules; `raw` shows what it holds as it is."""
-    text = _without(text, *_LIQUID_COMMENT)
+    text = _ICON.sub("", _without(text, *_LIQUID_COMMENT))
+    paired = frozenset(_LIQUID_CLOSED.findall(text))
     kept: list[str] = []
     for inside, part in _parts(text, *_LIQUID_RAW):
-        kept.append(part if inside else _LIQUID_VALUE.sub("", _LIQUID.sub(_tag, part)))
+        kept.append(part if inside else _LIQUID_VALUE.sub("", _LIQUID.sub(lambda match: _tag(match, paired), part)))
     return "".join(kept)
 
 
 def learn(text: str) -> str:
     """Extensions of Microsoft Learn: pictures leave their text, alerts (GitHub's too) become titled quotes."""
-    text = _LEARN_LINE.sub("", _LEARN_INLINE.sub(_picture_text, text))
+    text = _LEARN_BUTTON.sub("", _LEARN_LINE.sub("", _LEARN_INLINE.sub(_picture_text, text)))
     return _ALERT.sub(_alert, _LEARN_DIV.sub("", _LEARN_INCLUDE.sub("", text)))
 
 
@@ -122,11 +164,23 @@ def _shortcode(match: re.Match[str]) -> str:
     return _show(match, name.rsplit("/", 1)[-1].lower(), args, bool(closing))
 
 
-def _tag(match: re.Match[str]) -> str:
+def _tag(match: re.Match[str], paired: frozenset[str]) -> str:
+    """What a tag of Liquid or Markdoc leaves; one that nothing knows and nothing closes stays as it is."""
     end, name, args = match.groups()
-    if name in _LIQUID_SILENT or name in _NOTES or name in _TITLED or name in _PICTURES:
+    if name == "data" and (found := _DATA.match(args)):
+        return _data_name(str(found[1]))
+    known = name in _LIQUID_SILENT or name in _NOTES or name in _TITLED or name in _PICTURES
+    if known or name in paired or args.rstrip().endswith("/"):
         return _show(match, name, args, bool(end))
     return match.group()
+
+
+def _data_name(key: str) -> str:
+    """The name that a variable of GitHub's documentation stands for; else the words of its key."""
+    one = key.removesuffix("_plural").removesuffix("s")
+    if key not in names.GITHUB and one in names.GITHUB:
+        return names.GITHUB[one] + "s"
+    return names.GITHUB.get(key) or key.replace("_", " ").replace("-", " ").capitalize()
 
 
 def _show(match: re.Match[str], name: str, args: str, closing: bool) -> str:
@@ -144,6 +198,11 @@ def _show(match: re.Match[str], name: str, args: str, closing: bool) -> str:
         return next((values[key] for key in ("caption", "title", "alt") if values.get(key)), "")
     if name == "kbd" and quoted:
         return f"`{quoted[0]}`"
+    if name == "heading" and quoted:
+        word = str(quoted[0])
+        return names.KUBERNETES_HEADINGS.get(word, word.capitalize())
+    if name == "glossary_tooltip":
+        return values.get("text") or values.get("term_id", "").replace("-", " ")
     return values.get("text", "")
 
 

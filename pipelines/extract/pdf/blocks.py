@@ -21,11 +21,14 @@ BULLET = re.compile(r"([•◦▪▫‣⁃●○■□–—*∗·➢➤✓\uf0b
 MONO = 0.9
 
 _LEADERS = re.compile(r"(?:\s?[.·…]){4,}\s*(?:[\divxlc]+(?:,\s*\d+)*)?\s*$")
+_ENTRY = re.compile(r"\S.*(?:\s?[.·…]){12,}\s*[\divxlc]+\s*$")
 _PAGE = re.compile(r"\s(?:\d{1,4}|[ivxlc]{1,7})$")
 # What typesetters put where a listing meets the end of a page.
 _CONTINUED = re.compile(r"\s*\(continue(?:s on next|d from previous) page\)\s*")
 _LETTERS = re.compile(r"[^\W\d_]")
 _ENDS = re.compile(r"[.:;!?)\"”’]\s*$")
+_COMMENT = re.compile(r"(?:^|\s)(?:#+|//+|;+|%+|/\*+|--)(?:\s|$)")
+_OMITTED = re.compile(r"\[.*\]|<.*>|\.{3}|…|\(.*\)")
 _NOTE = re.compile(r"\s*(?:\d{1,3}|[*∗†‡§¶])")
 
 
@@ -88,6 +91,7 @@ def blocks_of(column: Column, style: Style) -> list[Block]:
     lines = [line for line in _without_contents(column) if not _CONTINUED.fullmatch(line.text)]
     leading = _leading(lines, style.body)
     usual = _Measures(style, leading, column.x0, column.x1)
+    _mark_commented(lines, style)
     blocks: list[Block] = []
     at = 0
     while at < len(lines):
@@ -118,7 +122,7 @@ def _without_contents(column: Column) -> list[Line]:
     lines = column.lines
     dotted = [index for index, line in enumerate(lines) if line.mono < MONO and _LEADERS.search(line.text)]
     if len(dotted) < 3:
-        return lines
+        return [line for line in lines if line.mono >= MONO or not _ENTRY.search(line.text)]
     first, last = dotted[0], dotted[-1] + 1
     while first and _is_entry(lines[first - 1], column):
         first -= 1
@@ -138,6 +142,41 @@ def _leading(lines: list[Line], body: float) -> float:
 
 
 # ---------------------------------------------------------------- what a line is
+
+
+def _mark_commented(lines: list[Line], style: Style) -> None:
+    """Lines beside code that end in a comment of other letters, or leave something out, are code, too."""
+    for way in (list(range(1, len(lines))), list(range(len(lines) - 2, -1, -1))):
+        step = 1 if way and way[0] == 1 else -1
+        for at in way:
+            line, beside = lines[at], lines[at - step]
+            if line.mono >= MONO or not _touches(line, beside, style):
+                continue
+            behind = lines[at + step] if 0 <= at + step < len(lines) else None
+            through = behind is not None and _goes_through(behind, line, style)
+            if _OMITTED.fullmatch(line.text.strip()) or (_is_commented(line) and not through):
+                line.mono = MONO
+
+
+def _touches(line: Line, code: Line, style: Style) -> bool:
+    """Whether a line stands as far from code as its lines from each other."""
+    pitch = style.pitch(code)
+    near = abs(abs(line.y - code.y) - pitch) < 0.05 * pitch and line.x0 > code.x0 - 1
+    return code.mono >= MONO and near and abs(line.size - code.size) < 0.1 * code.size
+
+
+def _is_commented(line: Line) -> bool:
+    """Whether a line begins as code and has a comment of other letters."""
+    runs = line.runs
+    first = next((index for index, run in enumerate(runs) if not run.font.mono), 0)
+    return bool(_COMMENT.search(" ".join(run.text for run in runs[:first])))
+
+
+def _goes_through(behind: Line, line: Line, style: Style) -> bool:
+    """Whether a line is prose that goes on."""
+    near = abs(behind.y - line.y) < 1.3 * style.pitch(line)
+    aligned = abs(behind.x0 - line.x0) < 0.8 * line.size
+    return near and aligned and behind.mono < 0.5 and not _is_commented(behind)
 
 
 def _block(line: Line, last: Block | None, gap: float, usual: _Measures) -> Block:
@@ -173,6 +212,8 @@ def _is_code(line: Line, last: Block | None, gap: float, usual: _Measures) -> bo
     before = last.lines[-1]
     start = last.lines[1].x0 if len(last.lines) > 1 else before.x0
     aligned = abs(line.x0 - start) < 0.8 * line.size or (last.kind == "item" and len(last.lines) == 1)
+    if aligned and before.runs[-1].font.mono and before.x1 > usual.reach(0.8):
+        return False  # an address or a path that goes on
     return not aligned or bool(_ENDS.search(before.text))
 
 

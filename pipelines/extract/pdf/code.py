@@ -28,7 +28,9 @@ def _letters(runs: list[Run], left: float, width: float) -> str:
     out = ""
     for run in runs:
         for letter, x in zip(run.text, run.xs, strict=True):
-            if letter != " ":
+            if not run.font.mono and x > run.x0:
+                out += letter  # of a comment, whose letters are as wide as they are
+            elif letter != " ":
                 gap = round((x - left) / width) - len(out)
                 left += max(gap - _MAX_GAP, 0) * width
                 out += " " * min(gap, _MAX_GAP) + letter

@@ -14,6 +14,8 @@ from pipelines.extract.pdf.layout import Line, Segment, line_of
 
 _LEVELS = 3
 _GUTTERS = 8
+_MONO = 0.9
+_NEAR = 2.6  # sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def _cut(lines: list[Line], levels: int) -> list[list[Line]]:
     right: list[Line] = []
     crossing: list[Line] = []
     for line in lines:
-        over = any(segment.x0 < gutter < segment.x1 for segment in line.segments)
+        over = any(segment.x0 < gutter < segment.x1 for segment in line.segments) and not _is_too_long(line, left)
         if over and (left or right):
             parts += [*_cut(left, levels - 1), *_cut(right, levels - 1)]
             left, right = [], []
@@ -66,11 +68,19 @@ def _cut(lines: list[Line], levels: int) -> list[list[Line]]:
             parts.append(crossing)
             crossing = []
         for side, kept in ((left, True), (right, False)):
-            found = [segment for segment in line.segments if (segment.x1 <= gutter) == kept]
+            found = [segment for segment in line.segments if (segment.x0 < gutter) == kept]
             if found:
                 side.append(line_of(found) if len(found) < len(line.segments) else line)
     parts += [crossing, *_cut(left, levels - 1), *_cut(right, levels - 1)]
     return [part for part in parts if part]
+
+
+def _is_too_long(line: Line, left: list[Line]) -> bool:
+    """Whether a line is code of the left column that runs over its edge."""
+    if not left or line.mono < _MONO or len(line.segments) > 1:
+        return False
+    above = left[-1]
+    return above.mono >= _MONO and above.size == line.size and line.y - above.y < _NEAR * line.size
 
 
 def _gutter(lines: list[Line]) -> float | None:

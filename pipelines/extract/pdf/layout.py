@@ -129,6 +129,7 @@ def without_furniture(pages: list[list[Line]]) -> list[list[Line]]:
     for index, lines in enumerate(edges):
         same.update({(_shape(line), round(line.y / 4)) for line in lines})
         counting.update({(round(line.y / 4), offset) for line in lines for offset in _offsets(line, index)})
+    heads = _heads(pages, edges)
     enough = 2 if len(pages) < 4 else 3
     kept = []
     for index, (lines, edge) in enumerate(zip(pages, edges, strict=True)):
@@ -138,10 +139,32 @@ def without_furniture(pages: list[list[Line]]) -> list[list[Line]]:
             counts = max((counting[round(line.y / 4), offset] for offset in _offsets(line, index)), default=0)
             text = line.text.strip()
             alone = text == str(index + 1) or (bool(_ALONE.fullmatch(text)) and counts >= enough)
-            if alone or (len(pages) > 1 and repeats >= enough) or counts >= 3:
+            if alone or (len(pages) > 1 and repeats >= enough) or counts >= 3 or id(line) in heads:
                 dropped.add(id(line))
         kept.append([line for line in lines if id(line) not in dropped])
     return kept
+
+
+def _heads(pages: list[list[Line]], edges: list[list[Line]]) -> set[int]:
+    """The `id` of lines that stand alone at the top or the bottom of most pages at the same height, in small letters.
+
+    Their text may be that of the section, another one on each page.
+    """
+    sizes: Counter[float] = Counter()
+    for line in (line for lines in pages for line in lines):
+        sizes[line.size] += _ink(max(line.runs, key=_ink))
+    body = max(sizes, key=lambda size: (sizes[size], size), default=0.0)
+    outermost = [
+        line
+        for lines, edge in zip(pages, edges, strict=True)
+        for line in lines[:1] + lines[1:][-1:]
+        if any(line is each for each in edge) and line.size < 1.05 * body
+    ]
+    heights = Counter(round(line.y) for line in outermost)
+    # The last line of a full page stands always at the same height, too, but rarely alone.
+    lines_at = Counter(y for lines in pages for y in {round(line.y) for line in lines})
+    usual = {y for y, count in heights.items() if count >= max(5, 0.4 * len(pages), 0.9 * lines_at[y])}
+    return {id(line) for line in outermost if round(line.y) in usual}
 
 
 def _edges(lines: list[Line]) -> list[Line]:

@@ -1,7 +1,7 @@
 """PDF with a text layer to Markdown: columns in order, code with its layout, nothing that repeats on every page.
 
 What a PDF does not say is guessed from geometry and fonts; pages without letters (scans) and fonts without Unicode
-give no text.
+give no text, unless it can be proved what their characters are.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import pypdfium2 as pdfium
 
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page, Unreadable
+from pipelines.extract.pdf import unmapped
 from pipelines.extract.pdf.blocks import Block, blocks_of, style_of
 from pipelines.extract.pdf.columns import aligned, columns
+from pipelines.extract.pdf.drawn import composed_text
 from pipelines.extract.pdf.glyphs import Glyphs, Reader
 from pipelines.extract.pdf.layout import lines_of, without_furniture
 from pipelines.extract.pdf.markdown import joined, render
 from pipelines.extract.pdf.words import vocabulary
 
 MAX_PAGES = 4000
-MAX_UNKNOWN_SHARE = 0.2
+MAX_UNKNOWN_SHARE = 0.05
 _MAGIC_WITHIN = 1024
 
+_TEX = re.compile(r"tex|dvi", re.IGNORECASE)
 _DATE = re.compile(r"D?:?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?'?)?")
 _FILE_NAME = re.compile(
     r"^microsoft (?:word|powerpoint|excel)\b|"
@@ -46,8 +49,8 @@ def extract_pdf(body: bytes, content_type: str | None, name: str, limits: Extrac
         with pdfium.PdfDocument(body) as document:
             if len(document) > MAX_PAGES:
                 raise Unreadable("too_large", f"{len(document)} pages, limit {MAX_PAGES}")
-            pages = _pages(document)
             about = document.get_metadata_dict()
+            pages = _pages(document, f"{about.get('Creator', '')} {about.get('Producer', '')}")
     except pdfium.PdfiumError as error:
         raise Unreadable("parser_error", str(error)) from error
     text, heading = _markdown(pages)
@@ -79,17 +82,36 @@ def _check(body: bytes, limits: ExtractSettings) -> None:
         raise Unreadable("parser_error", "no PDF header")
 
 
-def _pages(document: pdfium.PdfDocument) -> list[Glyphs]:
-    reader = Reader()
+def _pages(document: pdfium.PdfDocument, made_by: str) -> list[Glyphs]:
+    """The pages; `made_by` is what the document says of the programs that made it."""
+    reader = Reader(document)
     pages = []
     for index in range(len(document)):
         page = document[index]
         pages.append(reader.glyphs(page))
         page.close()
-    count, unknown = sum(page.count for page in pages), sum(page.unknown for page in pages)
+    count = sum(page.count for page in pages)
+    unknown = sum(page.unknown for page in pages) + _settle(pages, made_by)
     if unknown > MAX_UNKNOWN_SHARE * count:
         raise Unreadable("undecodable", f"{unknown} of {count} characters have no Unicode")
     return pages
+
+
+def _settle(pages: list[Glyphs], made_by: str) -> int:
+    """Put characters in the place of those that wait for the whole document; how many are not known."""
+    counts = unmapped.used(run.text for page in pages for run in page.runs)
+    if not counts:
+        return 0
+    known = unmapped.tables(counts, from_tex=bool(_TEX.search(made_by)))
+    unknown = 0
+    for page in pages:
+        for run in page.runs:
+            if unmapped.has_places(run.text):
+                text, xs, lost = unmapped.resolve(run.text, run.xs, known)
+                run.text, run.xs = composed_text(text, xs, run.size)
+                unknown += lost
+        page.runs[:] = [run for run in page.runs if run.text]
+    return unknown
 
 
 def _markdown(pages: list[Glyphs]) -> tuple[str, str]:

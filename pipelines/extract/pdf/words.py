@@ -8,16 +8,23 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
-from pipelines.extract.pdf.glyphs import Font, Run
+from pipelines.extract.pdf.chars import Font
+from pipelines.extract.pdf.glyphs import Run
 from pipelines.extract.pdf.layout import Line, spaced
 from pipelines.extract.write import inline_code
 
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _CUT = re.compile(r"([^\W\d_]+(?:-[^\W_]+)*)-$")
 _NEXT = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_ADDRESS = re.compile(r"(?:://|[@./])[^\s/@]{0,300}[.\-?&=#%]$")
 _MARKS = {(True, False): "**", (False, True): "*", (True, True): "***", (False, False): ""}
 _LETTER = re.compile(r"[^\W_]")
-_CURLY = str.maketrans({"\u2018": "`", "\u2019": "'", "\u2212": "-", "\u2010": "-", "\u00a0": " "})
+_CURLY = str.maketrans(
+    {"\u2018": "`", "\u2019": "'", "\u2212": "-", "\u2010": "-", "\u00a0": " "} | {"ˆ": "^", "˜": "~"}
+)
+# troff draws quotes of two, and the hyphen of an option as a minus.
+_OPTION = re.compile(r"(?<![^\s([{,|/=])\u2212(?=[\u2212A-Za-z])|(?<=\u2212)\u2212(?=[A-Za-z])")
+_QUOTES = (("\u2018\u2018", "“"), ("\u2019\u2019", "”"))
 
 Vocabulary = Counter[str]
 Piece = tuple[str, Font]
@@ -69,8 +76,8 @@ def pieces_of(lines: list[Line], words: Vocabulary) -> list[Piece]:
         if pieces:
             text, font = pieces[-1]
             following = runs[0].font
-            if font.mono and following.mono and text[-1] in "_/":
-                pass  # a name that was broken where it may be
+            if font.mono and following.mono and (text[-1] in "_/" or _ADDRESS.search(text)):
+                pass  # a name or an address that was broken where it may be
             elif font.mono or not text.endswith("-"):
                 pieces.append((" ", font if font == following else Font(False, False, False)))
             elif joins(text, runs[0].text, words):
@@ -100,10 +107,20 @@ def markdown(pieces: list[Piece], styled: bool = True) -> str:
         else:
             parts.append(([text], mark))
     merged = [("".join(texts), mark) for texts, mark in parts]
+    for index, (text, mark) in enumerate(merged):
+        if mark != "`":
+            before = merged[index - 1][0][-1:] if index else " "
+            merged[index] = (_prose(before + text)[1:], mark)
     out = []
     for index, (text, mark) in enumerate(merged):
         out.append(_marked(text, mark, merged[index - 1][0][-1:] if index else "", merged[index + 1 : index + 2]))
     return unicodedata.normalize("NFC", " ".join("".join(out).split()))
+
+
+def _prose(text: str) -> str:
+    for drawn, meant in _QUOTES:
+        text = text.replace(drawn, meant)
+    return _OPTION.sub("-", text)
 
 
 def _marked(text: str, mark: str, before: str, after: list[tuple[str, str]]) -> str:

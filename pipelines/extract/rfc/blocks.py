@@ -23,6 +23,8 @@ _CODE = re.compile(
     r"::=|\s=/?\s|[{};]\s*$|\s;\s|^\s*(?:[CS]: |<\?|</?\w|[A-Z]+ /|\$ |# |//|/\*|\w+\()"
     r"|^\s*\S+$|%[xdb][0-9A-F]|\d\*|[A-Za-z]-[A-Za-z]+:\s\S"
 )
+# A word or two, a gap, and what they mean in three words or more.
+_ROW = re.compile(r"[ ]*(?P<term>\S{1,24}(?:[ ]\S{1,24}){0,2})[ ]{3,}(?P<text>\S+(?:[ ]{1,2}\S+){2,})")
 _INNER_GAP = re.compile(r"\S[ ]{3,}\S")
 _END = re.compile(r"[.:;?!,][\"')\]]?$")
 
@@ -42,7 +44,7 @@ class Writer:
     """
 
     def __init__(self, margin: int, width: int) -> None:
-        self._margin = margin
+        self.margin = margin
         self._width = width
         self._items: list[_Item] = []
         self._out: list[str] = []
@@ -68,6 +70,8 @@ class Writer:
         elif (items := self._split_items(lines)) is not None:
             for item in items:
                 self._item(item)
+        elif (row := self._row(lines)) is not None:
+            self._definition(*row)
         elif (hanging := self._hanging(lines)) and self._is_filled(hanging[1]):
             self._definition(*hanging)
         elif self._is_art(lines):
@@ -82,7 +86,7 @@ class Writer:
         column = min(map(_indent, lines))
         if self._is_drawn(lines) or _GRAMMAR.match(lines[0]):
             return True
-        deeper = column > max((item.column for item in self._items if item.column <= column), default=self._margin)
+        deeper = column > max((item.column for item in self._items if item.column <= column), default=self.margin)
         if len(lines) == 1:
             return deeper and (bool(_CODE.search(lines[0])) or not _is_sentence(lines[0]))
         early = self._early_breaks(lines)
@@ -156,10 +160,17 @@ class Writer:
             return first.strip(), lines[1:], column, inner
         return None
 
+    def _row(self, lines: list[str]) -> tuple[str, list[str], int, int] | None:
+        """Term, text, and the columns of both, of a line alone that says what a word means, a gap between them."""
+        found = _ROW.fullmatch(lines[0]) if len(lines) == 1 and not self._art else None
+        if found is None or DRAWN.search(lines[0]) or _CODE.search(lines[0]):
+            return None
+        return found["term"], [found["text"]], found.start("term"), found.start("text")
+
     def _definition(self, term: str, lines: list[str], outer: int, column: int) -> None:
         self._end_art()
         self._close(outer)
-        body = " ".join(line.strip() for line in lines)
+        body = " ".join(" ".join(lines).split())
         self._write_block(unicodedata.normalize("NFC", paragraph(term) + "\n: " + body), "")
         self._items.append(_Item(column, 2))
 

@@ -15,10 +15,11 @@ from pipelines.extract.write import heading
 
 HEAD_LINES = 60
 HEADER_LINES = 25
+MAX_CONTENTS = 400  # lines of a table of contents
 
 _NUMBER = re.compile(
-    r"(?:^|\s{3,})Request for Comments\s*:?\s*#?\s*\d{1,5}\b"
-    r"|^RFC\s*:?\s*\d{1,5}(?:\s{3,}|$)|^Internet[- ]Draft(?:\s{3,}|$)",
+    r"(?:^|\s{3,})Request for Com{2,3}ents\s*:?\s*#?\s*\d{1,5}\b"
+    r"|^\s*RFC\s*:?\s*\d{1,5}(?:\s{3,}|$)|^Internet[- ]Draft(?:\s{3,}|$)",
     re.I,
 )
 _FOOTER = re.compile(r"\S.*\[Page\s+[\divxlc]+\]\s*")
@@ -32,6 +33,14 @@ _COLUMNS = re.compile(r"[ ]{3,}")
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(rf"(?:(\d{{1,2}})\s+)?({_MONTHS})\s+(?:(\d{{1,2}}),\s+)?((?:19|20)\d\d)")
 _AUTHOR = re.compile(r"(?:[A-Z]\.(?:-[A-Z]\.)?[ ]?)+[^\W\d_][\w'’. -]*?(?:, Ed(?:s?\.|itors?))?")
+_PLAIN = re.compile(r"[A-Z][\w'’(),/&:. -]*")
+_KNOWN = re.compile(
+    r"Status of this memo|Abstract|Introduction|Preface|Foreword|Overview|Summary|Acknowledge?ments?|References"
+    r"|Bibliography|Copyright notice|Contents|Index|Glossary|Security considerations|Notes?|Table of contents"
+    r"|Authors?['’]?s?['’]? address(?:es)?|Appendix.{0,60}|Discussion|Background|Conventions.{0,40}"
+    r"|Full copyright statement|Intellectual property.*",
+    re.IGNORECASE,
+)
 _WORDY_END = re.compile(r"[.:!?][\"')\]]?$")
 
 
@@ -46,7 +55,7 @@ def extract_rfc(body: bytes, content_type: str | None, name: str, limits: Extrac
 
     Raises `Unreadable` (to quarantine) and `NoText` (to drop).
     """
-    lines = _join_pages(read_text(body, content_type, limits).expandtabs())
+    lines = _dedented(_join_pages(read_text(body, content_type, limits).expandtabs()))
     columns, title, rest = _first_page(lines)
     if not any(line.strip() for line in rest):
         raise NoText
@@ -83,6 +92,12 @@ def _join_pages(text: str) -> list[str]:
             broken = False
             out.append(bare)
     return out
+
+
+def _dedented(lines: list[str]) -> list[str]:
+    """The lines without the margin that all of them have."""
+    column = min((_indent(line) for line in lines if line), default=0)
+    return [line[column:] for line in lines] if column else lines
 
 
 def _goes_on(last: str, first: str) -> bool:
@@ -130,13 +145,15 @@ def _sections(lines: list[str], writer: Writer) -> None:
     skipping = False
     chunk: list[str] = []
     for number, line in enumerate(lines):
-        found = _section(lines, number)
+        found = _section(lines, number, writer.margin)
         if found and not (skipping and _LEADER.search(line)):
             writer.chunk(chunk)
             chunk = []
             skipping = bool(_CONTENTS.fullmatch(found[1].strip()))
             if not skipping:
                 writer.heading(found[0], found[1])
+        elif not chunk and _CONTENTS.fullmatch(line.strip()) and _has_end(lines, number, writer.margin):
+            skipping = True  # its title stands in the middle of a line
         elif not skipping and not line:
             writer.chunk(chunk)
             chunk = []
@@ -145,18 +162,38 @@ def _sections(lines: list[str], writer: Writer) -> None:
     writer.chunk(chunk)
 
 
-def _section(lines: list[str], number: int) -> tuple[int, str] | None:
-    """The level and text of the heading on a line: in the first column, a blank line before it."""
+def _has_end(lines: list[str], number: int, margin: int) -> bool:
+    """Whether a table of contents begins behind a line, and a heading ends it."""
+    entries = others = 0
+    for at in range(number + 1, min(number + MAX_CONTENTS, len(lines))):
+        if not lines[at]:
+            continue
+        if _LEADER.search(lines[at]):
+            entries += 1
+        elif _section(lines, at, margin):
+            return entries > 2 and entries > others
+        else:
+            others += 1
+    return False
+
+
+def _section(lines: list[str], number: int, margin: int) -> tuple[int, str] | None:
+    """The level and text of the heading on a line: in the first column, a blank line before it.
+
+    margin: the column in which most lines begin.
+    """
     line = lines[number]
     if not line or line[0] == " " or (number and lines[number - 1]) or len(line) > 80:
         return None
     tails = []
     if number + 1 < len(lines) and _is_heading_tail(lines, number + 1):
         tails.append(lines[number + 1].strip())
-    if match := _NUMBERED.fullmatch(line):
+    if (match := _NUMBERED.fullmatch(line)) and not (margin == 0 and _COLUMNS.search(line)):
         return 2 + match.group(1).strip(".:").count("."), " ".join([line, *tails])
     following = lines[number + 1] if number + 1 < len(lines) else ""
-    plain = re.fullmatch(r"[A-Z][\w'’(),/&:. -]*", line) and not line.endswith((".", ",", ";"))
+    plain = _PLAIN.fullmatch(line) and not line.endswith((".", ",", ";")) and "  " not in line
+    # Where all text begins in the first column, a line there is no heading for that.
+    plain = plain and (margin > 0 or line.isupper() or bool(_KNOWN.fullmatch(line.rstrip(":"))))
     return (2, line.rstrip(":")) if plain and not following else None
 
 

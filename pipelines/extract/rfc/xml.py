@@ -31,7 +31,10 @@ _TAGS = dict.fromkeys(["rfc", "front", "middle", "back", "figure", "texttable", 
 _TAGS |= dict.fromkeys(["u", "eref", "xref", "relref", "contact", "cref"], "span")
 _TAGS |= {"t": "p", "preamble": "p", "postamble": "p", "aside": "blockquote"}
 _TAGS |= {"tt": "code", "bcp14": "strong", "spanx": "em"}
-_UNSHOWN = frozenset(["iref", "toc", "boilerplate", "link", "metadata", "svg", "area", "workgroup", "keyword", "date"])
+_LABELLED = ("section", "references", "figure", "table", "texttable", "reference", "referencegroup")
+_SECTION_FORMATS = {"bare": "{place}", "comma": "{text}, {place}", "parens": "{text} ({place})"}
+_UNSHOWN_NAMES = "displayreference iref toc boilerplate link metadata svg area workgroup keyword date"
+_UNSHOWN = frozenset(_UNSHOWN_NAMES.split())
 
 
 def is_rfc_xml(body: bytes) -> bool:
@@ -115,7 +118,8 @@ def _labels(root: Any) -> dict[Any, str]:
     """What sections, figures and tables are called, by node and by anchor."""
     labels: dict[Any, str] = {}
     counts: Counter[Any] = Counter()
-    for node in root.iter("section", "references", "figure", "table", "texttable", "reference"):
+    shown = {each.get("target"): each.get("to") for each in root.iter("displayreference")}
+    for node in root.iter(*_LABELLED):
         above = node.getparent()
         if node.tag in ("section", "references") and node.get("numbered") != "false":
             in_back = above.tag == "back" and node.tag == "section"
@@ -126,8 +130,8 @@ def _labels(root: Any) -> dict[Any, str]:
             inside = labels.get(above, "").rpartition(" ")[2]
             kind = "Appendix" if in_back or labels.get(above, "").startswith("Appendix") else "Section"
             labels[node] = f"{kind} {inside}.{number}" if inside else f"{kind} {number}"
-        elif node.tag == "reference":
-            labels[node] = f"[{node.get('anchor', '')}]"
+        elif node.tag in ("reference", "referencegroup"):
+            labels[node] = f"[{shown.get(node.get('anchor')) or node.get('anchor', '')}]"
         elif node.tag != "section" and (node.find("name") is not None or node.get("title") or node.get("anchor")):
             kind = "Figure" if node.tag == "figure" else "Table"
             counts[kind] += 1
@@ -168,9 +172,14 @@ def _shape_link(node: Any, labels: dict[Any, str]) -> None:
     if len(node) or (node.text or "").strip():
         return
     target = node.get("target", "")
-    text = target if node.tag == "eref" else node.get("derivedContent") or labels.get(target) or f"[{target}]"
-    if node.get("section"):
-        text = f"Section {node.get('section')} of {text}"
+    label = labels.get(target) or f"[{target}]"
+    text = target if node.tag == "eref" else node.get("derivedContent") or label
+    if node.tag != "eref" and label.startswith("["):
+        text = f"[{text.strip('[]')}]"
+    if section := node.get("section"):
+        place = f"{'Section' if section[0].isdigit() else 'Appendix'} {section}"
+        pattern = _SECTION_FORMATS.get(node.get("sectionFormat", "of"), "{place} of {text}")
+        text = pattern.format(place=place, text=text)
     node.text = text
 
 

@@ -14,9 +14,10 @@ from typing import Any
 from docutils import nodes
 from docutils.parsers.rst import directives, roles
 from docutils.parsers.rst.directives import misc
+from docutils.statemachine import StringList
 
 from pipelines.extract.rst.block import Block, literal, trimmed
-from pipelines.extract.rst.tables import csv_table, glossary, list_table, table
+from pipelines.extract.rst.tables import csv_table, dedent, glossary, list_table, table
 
 _VERSIONS = {
     "versionadded": "New in version",
@@ -32,7 +33,7 @@ _VERSIONS = {
 _NOTES = "attention caution danger error hint important note tip warning todo"
 _CODE = (
     "code code-block sourcecode code-cell code-tab prompt doctest testcode testoutput ipython ipython3 jupyter-execute "
-    "console terminal tikz"
+    "console terminal tikz input output"
 )
 _DRAWINGS = (
     "mermaid plantuml uml ditaa aafig blockdiag seqdiag nwdiag actdiag packetdiag wavedrom graphviz digraph graph"
@@ -44,8 +45,8 @@ _OBJECT_NAMES = (
 _OBJECTS = frozenset(_OBJECT_NAMES.split())
 _WORDY_OBJECTS = frozenset(["class", "exception", "struct", "union", "enum"])
 _CONTENT = (
-    "only ifconfig container compound rst-class cssclass hlist columns grid grid-item tabs tab-set tab-set-code panels "
-    "panel accordion acks div epigraph highlights pull-quote"
+    "container compound rst-class cssclass hlist columns grid grid-item tab-set tab-set-code panels "
+    "panel accordion acks div epigraph highlights pull-quote io-code-block procedure"
 )
 _NOTHING = (
     "toctree contents index include literalinclude remote-code-block header footer sectnum section-numbering "
@@ -63,6 +64,12 @@ _NAMED = re.compile(r"(?:\.\.|\|)[ \t]+(\w[\w.+:-]*?)[ \t]?::(?=\s|$)")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")
 _ESCAPE = re.compile(r"\\(.)")
 _TEXT_WORDS = 4
+# Conditions that a page for the web does not meet, and options of a project, which are off as long as nobody sets them.
+_NOT_FOR_THE_WEB = re.compile(
+    r"(?:latex|pdf|man|texinfo|epub|text|gettext)(?: or (?:latex|pdf|man|texinfo|epub|text|gettext))*|not html"
+)
+_TAB_FIELD = re.compile(r"([ ]*-?[ ]*)(name|content|id|hidden):[ ]*(.*)")
+_TEMPLATE_TAG = re.compile(r"\s*\{%.*%\}\s*")
 
 
 @contextmanager
@@ -95,6 +102,8 @@ class AnyDirective(Block):
             return own(self)
         if name.startswith("doxygen"):
             return []
+        if domain == "datatemplate":
+            return _template(self)
         if domain or kind in _OBJECTS or (kind.startswith("auto") and self.content):
             return _description(self, domain)
         return _unknown(self)
@@ -108,6 +117,22 @@ def _content(block: Block) -> list[nodes.Node]:
     return block.parsed(block.content)
 
 
+def _only(block: Block) -> list[nodes.Node]:
+    return [] if _NOT_FOR_THE_WEB.fullmatch(block.argument) else block.parsed(block.content)
+
+
+def _if_option(block: Block) -> list[nodes.Node]:
+    """What depends on an option alone is not on the page; on its value (`release in (...)`), it may be."""
+    return [] if block.argument.isidentifier() else block.parsed(block.content)
+
+
+def _template(block: Block) -> list[nodes.Node]:
+    """The text of a template of Jinja; what it would be filled with is not there."""
+    kept = [number for number, line in enumerate(block.content) if not _TEMPLATE_TAG.fullmatch(line)]
+    lines = [block.content[number] for number in kept]
+    return block.parsed(StringList(lines, items=[block.content.items[number] for number in kept]))
+
+
 def _titled(block: Block) -> list[nodes.Node]:
     return block.titled(block.argument, block.parsed(block.content))
 
@@ -115,7 +140,8 @@ def _titled(block: Block) -> list[nodes.Node]:
 def _code(block: Block) -> list[nodes.Node]:
     """A block of code with its language, if one is named, below its caption."""
     words = block.argument.split()
-    language = words[0] if words and _LANGUAGE.fullmatch(words[0]) else ""
+    named = words[0] if words and _LANGUAGE.fullmatch(words[0]) else ""
+    language = block.options.get("language", "") if block.kind in ("input", "output") else named
     caption, content = block.options.get("caption", ""), block.content
     if block.kind == "code-tab":
         caption = " ".join(words[1:])
@@ -123,6 +149,27 @@ def _code(block: Block) -> list[nodes.Node]:
         content = trimmed(block.text[1:])
     language = {"doctest": "pycon", "console": "console"}.get(block.kind, language)
     return block.titled(caption, [literal(content, language)]) if content else []
+
+
+def _tabs(block: Block) -> list[nodes.Node]:
+    """Tabs; MongoDB writes them as a list in YAML, of which names and texts are taken."""
+    if not block.content or block.content[0].strip() != "tabs:":
+        return block.parsed(block.content)
+    found: list[nodes.Node] = []
+    title, lines, at = "", block.content, 1
+    while at < len(lines):
+        field = _TAB_FIELD.fullmatch(lines[at])
+        at += 1
+        if field and field[2] == "name":
+            title = field[3].strip("\"'")
+        elif field and field[2] == "content":
+            begin = at
+            while at < len(lines) and (not lines[at].strip() or lines[at].startswith(field[1].replace("-", " ") + " ")):
+                at += 1
+            text = lines[begin:at]
+            dedent(text)
+            found += block.titled(title, block.parsed(trimmed(text)))
+    return found
 
 
 def _drawing(block: Block) -> list[nodes.Node]:
@@ -227,6 +274,10 @@ _OWN: dict[str, Callable[[Block], list[nodes.Node]]] = {
     **dict.fromkeys(("rubric", "centered"), _rubric),
     **dict.fromkeys(("sectionauthor", "codeauthor"), _author),
     **dict.fromkeys(("list-table", "flat-table"), list_table),
+    "tabs": _tabs,
+    "only": _only,
+    "ifconfig": _if_option,
+    "jinja": _template,
     "seealso": _see_also,
     "productionlist": _production_list,
     "parsed-literal": _parsed_literal,

@@ -14,7 +14,8 @@ from docutils.utils import unescape
 _CODE_NAMES = (
     "attr class cmdoption code command confval const data dfn envvar exc file func literal makevar meth mod obj "
     "option program regexp samp setting token type var member macro function method module keyword header "
-    "mailheader mimetype config cfg lib rst directive role"
+    "mailheader mimetype config cfg lib rst directive role dbcommand pipeline query expression update projection group "
+    "bsontype binary authrole authaction ansopt ansval ansenvvar"
 )
 _CODE = frozenset(_CODE_NAMES.split())
 _ICON_NAMES = "fa fab far fas fontawesome icon iconify material-outlined material-regular octicon"

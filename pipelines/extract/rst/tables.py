@@ -61,7 +61,7 @@ def glossary(block: Block) -> list[nodes.Node]:
         while at < len(lines) and (not lines[at].strip() or lines[at].startswith(" ")):
             at += 1
         said = lines[body:at]
-        _dedent(said)
+        dedent(said)
         item = nodes.definition_list_item()
         item += [nodes.term("", "", *block.inline(term.partition(" : ")[0])) for term in terms]
         item += nodes.definition("", *block.parsed(said))
@@ -69,7 +69,8 @@ def glossary(block: Block) -> list[nodes.Node]:
     return [result] if len(result) else []
 
 
-def _dedent(lines: StringList) -> None:
+def dedent(lines: StringList) -> None:
+    """Take the indentation that all lines share from each."""
     widths = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
     lines.trim_left(min(widths, default=0))
 

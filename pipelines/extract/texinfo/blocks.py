@@ -231,18 +231,28 @@ class Blocks:
         return single[1] if single else content
 
     def _definition(self, name: str, rest: str) -> str:
+        rest = self._whole(rest)
         terms = [self._signature(name, rest)]
         while self._command() == name + "x" or self._is_dropped_line() or self._command() in ("defline", "deftypeline"):
             if not self._is_dropped_line():
-                terms.append(
-                    self._signature(self._command().removesuffix("x"), _COMMAND.sub(r"\2", self._lines[self._at]))
-                )
-            self._at += 1
+                command = self._command().removesuffix("x")
+                line = _COMMAND.sub(r"\2", self._lines[self._at])
+                self._at += 1
+                terms.append(self._signature(command, self._whole(line)))
+            else:
+                self._at += 1
         if name in ("defline", "deftypeline"):
             return f"<dl>{''.join(terms)}<dd></dd></dl>"
         said = self._content()
         self._take_end()
         return f"<dl>{''.join(terms)}<dd>{said}</dd></dl>"
+
+    def _whole(self, line: str) -> str:
+        """The line of a definition with those that it goes on in: it ends with a single `@` then."""
+        while line.rstrip().endswith("@") and not line.rstrip().endswith("@@") and self._at < len(self._lines):
+            line = f"{line.rstrip()[:-1]} {self._lines[self._at].strip()}"
+            self._at += 1
+        return line
 
     def _signature(self, name: str, rest: str) -> str:
         """The term of a definition: its category, and all else as code; the class of a method belongs to the first."""

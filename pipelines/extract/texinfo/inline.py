@@ -83,7 +83,7 @@ class Inline:
                 if len(stack) > 1:
                     done = stack.pop()
                     plain -= done.name in _CODE or done.name in _KEYS
-                    stack[-1].written.append(self._closed(done, bool(plain), code))
+                    stack[-1].written.append(self._closed(done, bool(plain), code, stack))
             elif name is None:
                 if found[0] == "{":
                     stack.append(_Open("{"))
@@ -103,10 +103,10 @@ class Inline:
         while len(stack) > 1:
             done = stack.pop()
             plain -= done.name in _CODE or done.name in _KEYS
-            stack[-1].written.append(self._closed(done, bool(plain), code))
+            stack[-1].written.append(self._closed(done, bool(plain), code, stack))
         return "".join(stack[0].written)
 
-    def _closed(self, done: _Open, plain: bool, code: bool) -> str:
+    def _closed(self, done: _Open, plain: bool, code: bool, above: list[_Open]) -> str:
         name, text = done.name, "".join(done.written)
         if name == "{":
             return "{" + text + "}"
@@ -126,13 +126,17 @@ class Inline:
         if name in _WITH_ARGUMENTS:
             return _reference(name, [part.strip() for part in text.split(",")], text)
         if plain:
-            return text
+            return f"'{text}'" if code and name == "samp" and not any(map(_is_code, above)) else text
         if name in _KEYS:
             return f"<kbd>{text}</kbd>"
         if name in _CODE:
-            return f"<code>{text}</code>" if text.strip() else text
+            return f"<code>{text}</code>" if text.strip() else f"‘{text}’" if text else ""
         tag = _TAGS.get(name)
         return f"<{tag}>{text}</{tag}>" if tag else text
+
+
+def _is_code(command: _Open) -> bool:
+    return command.name in _CODE
 
 
 def _reference(name: str, parts: list[str], text: str) -> str:

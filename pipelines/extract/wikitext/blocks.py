@@ -18,6 +18,11 @@ _LIST = re.compile(r"[*#;:]+")
 _RULE = re.compile(r"-{4,}\s*")
 _HEADING = re.compile(r"(={1,6})(?!=)(.*[^=\s].*?)(={1,6})\s*")
 _TABLE = re.compile(r":*\s*\{\|")
+# What is left of a cell whose text was a template that gives none.
+_ATTRIBUTES = re.compile(
+    r"(?:\s*(?:style|align|valign|width|height|bgcolor|class|scope|colspan|rowspan)\s*=\s*(?:\"[^\"|]*\"|[^\s\"'|]+))+\s*",
+    re.IGNORECASE,
+)
 _TAGS = {"*": ("ul", "li"), "#": ("ol", "li"), ";": ("dl", "dt")}
 
 
@@ -195,6 +200,8 @@ def _is_text(line: str) -> bool:
 def _cell(cell: str) -> tuple[str, str]:
     """Attributes and text of a cell."""
     attributes, bar, text = cell.partition("|")
+    if not bar and _ATTRIBUTES.fullmatch(cell):
+        return cell, ""
     return (attributes, text.strip()) if bar and not MARK.search(attributes) else ("", cell.strip())
 
 

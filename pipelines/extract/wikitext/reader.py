@@ -17,7 +17,7 @@ from pipelines.extract.wikitext.strip import Kept, strip
 from pipelines.extract.wikitext.templates import expand
 from pipelines.extract.write import heading
 
-_CONTROLS = dict.fromkeys((0x7F, 0x1D, 0x1E))
+_CONTROLS = re.compile("[\x7f\x1d\x1e]")
 _REDIRECT = re.compile(r"\s*#\w{4,20}[ :]*\[\[", re.IGNORECASE)
 _POEM = re.compile(r"<poem\b[^<>]*>(.*?)</poem>", re.IGNORECASE | re.DOTALL)
 # Sections that hold lists of links; they stay if they hold a paragraph.
@@ -36,7 +36,7 @@ def extract_wikitext(body: bytes, content_type: str | None, name: str, limits: E
     redirect is one).
     """
     check_body(body, limits)
-    text = decode(body, content_type).translate(_CONTROLS)
+    text = _CONTROLS.sub("", decode(body, content_type))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if _REDIRECT.match(text):
         raise NoText

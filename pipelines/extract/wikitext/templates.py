@@ -115,8 +115,8 @@ def _keys(call: _Call) -> str:
 def _pre(call: _Call) -> str:
     language = escape(call.get("lang").strip().lower())
     named = f' class="language-{language}"' if language else ""
-    code = call.get("code", "output", "content", "1").strip("\n")
-    return call.kept.keep(f"<pre>\n<code{named}>{_html(code)}\n</code></pre>", block=True) if code.strip() else ""
+    code = call.kept.restore(_html(call.get("code", "output", "content", "1"))).strip("\n")
+    return call.kept.keep(f"<pre>\n<code{named}>{code}\n</code></pre>", block=True) if code.strip() else ""
 
 
 def _commands(call: _Call) -> str:
