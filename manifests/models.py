@@ -49,6 +49,7 @@ class PageRules(Model):
     admonition_title: Selectors = []
     quote: Selectors = []
     math: Selectors = Field(default=[], description="formulas")
+    typed: Selectors = Field(default=[], description="a `pre` of what someone typed: mail, comments of trackers")
     permalink: Selectors = Field(
         default=[], description="links to where they stand, dropped if their text says no more"
     )

@@ -200,6 +200,21 @@ def test_hash_seed_changes_nothing() -> None:
     assert len(outputs) == 1
 
 
+@pytest.mark.parametrize(
+    ("alt", "caption", "text"),
+    [
+        ("Slots of a ring", "Slots of a ring.", "Slots of a ring.\n"),
+        ("Slots of a ring", "<b>Slots</b> of a ring: four are free", "**Slots** of a ring: four are free\n"),
+        ("Slots of a queue", "Slots of a ring", "Slots of a queue\n\nSlots of a ring\n"),
+        ("a &lt; b", "b", "a < b\n\nb\n"),
+        ("Ring", "", "Ring\n"),
+    ],
+)
+def test_an_image_says_nothing_that_its_caption_says(alt: str, caption: str, text: str) -> None:
+    figure = f"<figure><a href=x><img src=y alt='{alt}'></a><figcaption>{caption}</figcaption></figure>"
+    assert extract(f"<body><main>{figure}</main></body>").text == text
+
+
 KEEPING = ExtractSettings(keep_links=True)
 LINKED = [
     ("<p>See <a href='https://a.example/x'>the manual</a>.</p>", "See [the manual](https://a.example/x).\n"),

@@ -337,6 +337,18 @@ def longest_run(text: Bytes, size: int, byte: int) -> int:
 
 
 @compiled
+def _code_text(page: Page, node: int, pad: Pad) -> int:
+    return code_text(page, node, pad)
+
+
+def block_text(tree: Tree, bits: Longs, node: int) -> str:
+    """The text of a block of code, as it is."""
+    pad = new_pad(int(tree.nodes[STOP, node] - tree.nodes[START, node]))
+    size = _code_text(Page(tree.html, tree.nodes, tree.tag, bits), node, pad)
+    return pad.text[:size].tobytes().decode("utf-8", "replace")
+
+
+@compiled
 def _line_text(page: Page, node: int, pad: Pad) -> int:
     return line_text(page, node, pad)
 

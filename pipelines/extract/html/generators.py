@@ -46,6 +46,7 @@ ROLES = {
     "admonition_title": roles.ADMONITION_TITLE,
     "quote": roles.QUOTE,
     "math": roles.FORMULA,
+    "typed": roles.TYPED,
     "permalink": roles.PERMALINK,
     "footnote_mark": roles.FOOTNOTE_MARK,
     "footnote_text": roles.FOOTNOTE,

@@ -14,6 +14,7 @@ from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 from manifests.models import ExtractSettings
 from pipelines.extract.decode import decode_utf8
 from pipelines.extract.guards import check_body, check_structure
+from pipelines.extract.html.collect import block_text
 from pipelines.extract.html.content import find_main_content
 from pipelines.extract.html.formulas import read_formula
 from pipelines.extract.html.generators import UNKNOWN_PAGE, WHOLE_TEXT, Found, find_content, recognise, text_size
@@ -23,15 +24,17 @@ from pipelines.extract.html.render import (
     AS_CODE,
     AS_FORMULA,
     AS_FORMULA_BLOCK,
+    AS_MARKDOWN,
     Places,
     find_places,
     mark_links,
     render,
 )
-from pipelines.extract.html.roles import FORMULA
+from pipelines.extract.html.roles import FORMULA, TYPED
 from pipelines.extract.html.thread import thread_text
 from pipelines.extract.html.tree import INNER, LAST, NAMES, START, STOP, Longs, Tree, read_tree
 from pipelines.extract.html.xhtml import expand, is_xhtml
+from pipelines.extract.mail.text import typed_markdown
 from pipelines.extract.page import NoText, Page, Unreadable
 
 MIN_JUDGED = 500  # bytes of text: of less, all is taken
@@ -160,7 +163,7 @@ def _markdown(tree: Tree, bits: Longs, root: int) -> str:
 
 
 def _places(tree: Tree, bits: Longs, root: int) -> Places:
-    """What stands for the blocks of code (their languages) and for the formulas (their TeX) below a node."""
+    """What stands for the blocks below a node: of code their languages, of formulas their TeX, of mail its Markdown."""
     nodes = find_places(tree, bits, root)
     kinds, texts = [], []
     for node in nodes.tolist():
@@ -168,6 +171,9 @@ def _places(tree: Tree, bits: Longs, root: int) -> Places:
             tex, is_block = read_formula(tree, node)
             kinds.append(AS_FORMULA_BLOCK if is_block else AS_FORMULA)
             texts.append(tex.encode())
+        elif bits[node] & TYPED:
+            kinds.append(AS_MARKDOWN)
+            texts.append(typed_markdown(block_text(tree, bits, node)).encode())
         else:
             kinds.append(AS_CODE)
             texts.append(language_of(tree, node).encode())

@@ -84,6 +84,7 @@ from pipelines.extract.html.tree import (
     HREF,
     INNER,
     LAST,
+    PARENT,
     START,
     STOP,
     TAG,
@@ -99,14 +100,16 @@ from pipelines.extract.html.tree import (
 from pipelines.extract.html.writer import Pen
 from pipelines.extract.page import Unreadable
 
-# What stands for a node: the language of a block of code, or the TeX of a formula.
-AS_CODE, AS_FORMULA, AS_FORMULA_BLOCK = 1, 2, 3
+# What stands for a node: the language of a block of code, the TeX of a formula, or its Markdown.
+AS_CODE, AS_FORMULA, AS_FORMULA_BLOCK, AS_MARKDOWN = 1, 2, 3, 4
 
 MIN_NOSCRIPT = 500  # bytes: a page for readers without scripts, not a notice
 MAX_EXPONENT = 6
 MAX_GROWTH = 16
+FIGURE_LEVELS = 3  # above an image
 _H1 = TAG["h1"]
 _P = TAG["p"]
+_FIGURE, _FIGCAPTION = TAG["figure"], TAG["figcaption"]
 _SCHEMES = tuple(np.frombuffer(scheme, np.uint8) for scheme in (b"http://", b"https://"))
 _LINK = re.compile(rb"(?:\[([^\[\]\n]*))?\]\(\0(\d+)-(\d+)\0\)")
 _LINE_ENDS = {9: None, 10: None, 13: None}  # as URLs are read: WHATWG URL, 4.1
@@ -269,9 +272,16 @@ def _holds_a_span(kind: int) -> bool:
 
 @inner
 def _put_place(page: Page, node: int, places: Places, place: int, pen: Pen, pad: Pad) -> None:
-    """Writes a block of code, or the formula that stands for a node."""
+    """Writes a block of code, or what stands for a node."""
     text, begin, end = places.text, places.at[place], places.at[place + 1]
-    if places.kind[place] == AS_CODE:
+    if places.kind[place] == AS_MARKDOWN and not w.in_line(pen):
+        w.block(pen, 2)
+        if begin < end:
+            w.begin_line(pen, True)
+            w.put_lines(pen, text, begin, end)
+            pen.s[w.LINE] = -1
+        w.block(pen, 2)
+    elif places.kind[place] == AS_CODE or places.kind[place] == AS_MARKDOWN:
         if w.in_line(pen):
             w.put_code_span(pen, pad.text, line_text(page, node, pad))
             return
@@ -319,7 +329,8 @@ def _put_whole(page: Page, node: int, kind: int, pen: Pen, pad: Pad) -> bool:
         return put_footnote_mark(page, node, pen, pad)
     elif kind == IMAGE and not role & ADMONITION_TITLE:
         begin, end = value_of(page, node, ALT)
-        w.put_alt(pen, page.html, max(begin, 0), max(end, 0))
+        if begin >= 0 and not _is_in_caption(page, node, begin, end, pad):
+            w.put_alt(pen, page.html, begin, end)
     elif kind == BREAK:
         if pen.s[w.LINE] >= 0 or w.in_line(pen):
             w.block(pen, 1)
@@ -329,6 +340,33 @@ def _put_whole(page: Page, node: int, kind: int, pen: Pen, pad: Pad) -> bool:
         _put_rule(pen)
     else:
         return False
+    return True
+
+
+@inner
+def _is_in_caption(page: Page, image: int, begin: int, end: int, pad: Pad) -> bool:
+    """Whether the caption of the figure that an image is in begins with html[begin:end], but for signs and spaces."""
+    figure = page.nodes[PARENT, image]
+    for _ in range(FIGURE_LEVELS):
+        if figure >= 0 and page.tag[figure] != _FIGURE:
+            figure = page.nodes[PARENT, figure]
+    if figure < 0 or page.tag[figure] != _FIGURE:
+        return False
+    caption = figure + 1
+    while caption < page.nodes[LAST, figure] and page.tag[caption] != _FIGCAPTION:
+        caption += 1
+    if caption == page.nodes[LAST, figure]:
+        return False
+    size = line_text(page, caption, pad)
+    at = 0
+    for k in range(begin, end):
+        if not w.is_alphanumeric(page.html[k]):
+            continue
+        while at < size and not w.is_alphanumeric(pad.text[at]):
+            at += 1
+        if at == size or pad.text[at] != page.html[k]:
+            return False
+        at += 1
     return True
 
 

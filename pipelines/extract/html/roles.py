@@ -21,6 +21,7 @@ FOOTNOTE = 512
 FOOTNOTE_MARK = 1024
 PERMALINK = 2048
 KEEP = 4096
+TYPED = 8192  # a `pre` of prose, as mail is typed
 LINKS = 32768  # an `a` whose target is kept
 PLACED = 65536  # a list or table that only places things
 FOOTNOTE_LABEL = 131072

@@ -445,7 +445,7 @@ def _drop_marks(pen: Pen) -> None:
 
 
 @inlined
-def _is_alphanumeric(byte: int) -> bool:
+def is_alphanumeric(byte: int) -> bool:
     return 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122
 
 
@@ -454,10 +454,10 @@ def put_alt(pen: Pen, html: Bytes, begin: int, end: int) -> None:
     """Writes the text that stands for an image; a space parts it from a word before or behind it."""
     if begin >= end:
         return
-    if 0 < pen.s[OUT] <= len(pen.out) and _is_alphanumeric(pen.out[pen.s[OUT] - 1]) and _is_alphanumeric(html[begin]):
+    if 0 < pen.s[OUT] <= len(pen.out) and is_alphanumeric(pen.out[pen.s[OUT] - 1]) and is_alphanumeric(html[begin]):
         pen.s[SPACE] = 1
     put_text(pen, html, begin, end)
-    if _is_alphanumeric(html[end - 1]):
+    if is_alphanumeric(html[end - 1]):
         pen.s[ALT_END] = pen.s[OUT]
 
 
@@ -494,7 +494,7 @@ def put_text(pen: Pen, html: Bytes, begin: int, end: int) -> None:  # noqa: C901
         if code == 160 and width > 1:
             pen.s[SPACE] = 1
             continue
-        if pen.s[ALT_END] == pen.s[OUT] and _is_alphanumeric(code):
+        if pen.s[ALT_END] == pen.s[OUT] and is_alphanumeric(code):
             pen.s[SPACE] = 1
         if code == _STAR and pen.s[MARKED] < pen.s[MARKS]:
             _drop_marks(pen)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from pipelines.extract.mail.message import Part
 from pipelines.extract.mail.patch import last_patch_end, patch_end
 from pipelines.extract.mail.prose import code_language, prose_markdown
 from pipelines.extract.write import fence
+
+if TYPE_CHECKING:
+    from pipelines.extract.mail.message import Part  # which reads HTML, whose reader reads typed text
 
 MAX_KEPT_QUOTE = 12  # lines of a quote right above its answer
 SEEN_SHARE = 0.6  # of a quote's lines stand before in the thread: then it is not needed
@@ -102,6 +105,12 @@ def body_markdown(parts: Sequence[Part], said: Said) -> str:
             made += _blocks(lines, said)
         noted += part.text.split("\n")
     said.add(noted)
+    return "\n\n".join(each for each in made if each.strip())
+
+
+def typed_markdown(text: str) -> str:
+    """What someone typed, a mail or a comment, as Markdown: as `body_markdown` of a first message."""
+    made = _blocks(_without_end(text.split("\n")), Said())
     return "\n\n".join(each for each in made if each.strip())
 
 
