@@ -230,3 +230,10 @@ def test_tabs_and_examples_of_mongodb() -> None:
     assert page.text.startswith("**Shell**\n\nText *a*.\n")
     assert "**B**\n\nText b.\n" in page.text
     assert read(".. tabs::\n\n   .. tab:: T\n      :tabid: t\n\n      In it\n").text == "**T**\n\nIn it\n"
+
+
+def test_the_licence_in_a_comment() -> None:
+    page = read(".. SPDX-License-Identifier: GPL-2.0 OR MIT\n\nTitle\n=====\n\nText\n")
+    assert (page.licence, page.found["licence"]) == ("GPL-2.0 OR MIT", "spdx-comment")
+    assert read("Rules\n=====\n\n::\n\n   SPDX-License-Identifier: MIT\n").licence == ""
+    assert read(":license: X\n\nText with SPDX-License-Identifier: MIT\n").licence == "X"
