@@ -60,6 +60,8 @@ _LEARN_INCLUDE = re.compile(
     r"\[!(?:INCLUDE|CODE)[\w-]*[ ]*\[[^\[\]\n]*\][ ]*\([^()\n]*\)[^\[\]\n]*\]|\[!VIDEO[^\[\]\n]*\]", re.I
 )
 _LEARN_DIV = re.compile(r"^[ \t>]*\[!div\b[^\n]*\][ \t]*$", re.MULTILINE | re.IGNORECASE)
+# A tab, which is written as a heading: `### [Azure CLI](#tab/azure-cli)`.
+_LEARN_TAB = re.compile(r"^([ \t>]*)#{1,6}[ ]+\[([^\[\]\n]+)\]\(#tabs?/[^()\s]*\)[ \t]*$", re.MULTILINE)
 # A button to the next page, and a switch between the editions of a page.
 _LEARN_BUTTON = re.compile(
     r"^[ \t]*>[ \t]*\[!div class=[\"']?(?:nextstepaction|op_(?:single|multi)_selector)\b[^\n]*"
@@ -104,6 +106,7 @@ _MARKDOWN_INSIDE = re.compile(r"<(\w+)\b([^<>]*?)[ ]markdown(?:=[\"']?(?:1|block
 
 def without_templates(text: str) -> str:
     """A Markdown text without its code, and then without the tags of template languages."""
+    text = _LEARN_TAB.sub(r"\1**\2**\n\1", text)
     text = _CALLOUT.sub("> ", _without(text, *_TOC))
     text = _AUTOTITLE.sub(lambda match: match[1].rstrip("/").rpartition("/")[2].replace("-", " "), text)
     if "{{<" in text or "{{%" in text:
