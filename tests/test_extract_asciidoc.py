@@ -220,3 +220,8 @@ def test_a_comment_in_a_table_is_none_of_its_cells() -> None:
 
 def test_a_term_may_stand_before_a_space() -> None:
     assert read("The term ::\n(inner) :::\nText\n").text == read("The term::\n(inner):::\nText\n").text
+
+
+def test_the_licence_in_a_comment() -> None:
+    page = read("// SPDX-License-Identifier: CC-BY-4.0\n\n= T\n\nText\n")
+    assert (page.licence, page.found["licence"]) == ("CC-BY-4.0", "spdx-comment")

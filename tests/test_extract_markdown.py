@@ -306,6 +306,11 @@ def test_days(value: str, day: str) -> None:
         (":orphan:\n\n# A\n\n:x: ok", ["# A", "❌ ok"], ["orphan"]),
         ("a :heavy_check_mark: b::x::c", ["a ✔ b::x::c"], []),
         (":::{table} T\n:name: n\n\n| a |\n| --- |\n| b |\n:::", ["**T**", "| b |"], ["name"]),
+        (
+            "# A\n\n### [Azure CLI](#tab/azure-cli)\nx\n\n> ## [B](#tab/b)\n\n---",
+            ["**Azure CLI**\n\nx", "> **B**"],
+            ["##", "tab/"],
+        ),
         ('> [!div class="nextstepaction"]\n> [Run it](u)\n\nx', ["x"], ["Run"]),
     ],
 )

@@ -209,6 +209,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ("source", "text"),
     [
         (".. only:: html\n\n   a\n\n.. only:: latex or man\n\n   b\n\n.. only:: not html\n\n   c", "a"),
+        (".. only:: not (epub or latex or html)\n\n   a\n\n.. only:: not latex\n\n   b", "b"),
         (".. ifconfig:: is_test\n\n   set -x\n\n.. ifconfig:: level in ('a',)\n\n   b", "b"),
         (
             ".. datatemplate:yaml:: a.yaml\n\n   {% for x in y %}\n   A *b* {{ x }}.\n\n   {% endfor %}\n\n   ::\n\n      c",
@@ -230,3 +231,17 @@ def test_tabs_and_examples_of_mongodb() -> None:
     assert page.text.startswith("**Shell**\n\nText *a*.\n")
     assert "**B**\n\nText b.\n" in page.text
     assert read(".. tabs::\n\n   .. tab:: T\n      :tabid: t\n\n      In it\n").text == "**T**\n\nIn it\n"
+
+
+def test_pictures_of_the_kernel() -> None:
+    page = read(
+        ".. kernel-figure:: a.svg\n   :alt: Alt\n\n   Caption\n\n.. kernel-render:: DOT\n\n   digraph { a -> b }\n"
+    )
+    assert page.text == "Alt\n\nCaption\n\n```dot\ndigraph { a -> b }\n```\n"
+
+
+def test_the_licence_in_a_comment() -> None:
+    page = read(".. SPDX-License-Identifier: GPL-2.0 OR MIT\n\nTitle\n=====\n\nText\n")
+    assert (page.licence, page.found["licence"]) == ("GPL-2.0 OR MIT", "spdx-comment")
+    assert read("Rules\n=====\n\n::\n\n   SPDX-License-Identifier: MIT\n").licence == ""
+    assert read(":license: X\n\nText with SPDX-License-Identifier: MIT\n").licence == "X"

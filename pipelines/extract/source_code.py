@@ -7,6 +7,7 @@ import re
 from manifests.models import ExtractSettings
 from pipelines.extract.page import Page, Unreadable
 from pipelines.extract.plain import read_text
+from pipelines.extract.spdx import stated_licence
 from pipelines.extract.write import fence, heading
 
 # Language: endings of file names. A language is named as highlighters and Markdown name it.
@@ -186,7 +187,6 @@ WRAPPERS = frozenset(_WRAPPERS.split())
 _HOST = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
 _SHEBANG = re.compile(r"#![ \t]*\S*?([^/\s]+)(?:[ \t]+(.*))?$")
 _ENV_OPTION = re.compile(r"-\S*|\w+=\S*")
-_SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+-]+(?:[ ](?:AND|OR|WITH)[ ][\w.+-]+)*)")
 _DOCKERFILE = re.compile(r"(?:dockerfile|containerfile)[.-]|.*[.-](?:dockerfile|containerfile)$")
 _YAML_LINE = re.compile(r"---|(?:- )?[\w.-]+:(?:[ ]|$)")
 HEAD_CHARS = 3000
@@ -224,13 +224,13 @@ def extract_source_code(body: bytes, content_type: str | None, name: str, limits
         raise Unreadable("not_text", "the body has NUL bytes")
     text = read_text(body, content_type, limits)
     language = language_of(name, text.split("\n", 1)[0]) or ""
-    licence = _SPDX.search(text[:HEAD_CHARS])
+    licence = stated_licence(text)
     return Page(
         name,
         f"{heading(1, name)}\n\n{fence(text, language)}\n",
         (),
         "source",
-        licence=licence.group(1) if licence else "",
+        licence=licence,
         found={"licence": "spdx-comment"} if licence else {},
     )
 

@@ -57,7 +57,7 @@ _MONO = (
 _NAME = re.compile(r"\[\.noloc\]`([^`\[\]\n]{1,200})`")
 # A word that nothing defines: macros of a project for its identifiers (`{clFinish}`, `{CL_TRUE}`, `{size_t_TYPE}`).
 _UNDEFINED = re.compile(
-    r"(?<![\w/${:=-])\{(?=[A-Za-z0-9-]{0,60}_|[a-z0-9]{1,20}[A-Z])([A-Za-z]\w{0,60}?)(?:_(?:anchor|label|TYPE|EXT))?\}(?![\w/}])"
+    r"(?<![\w/${:=-])\{(?=[A-Za-z0-9-]{0,60}_|[a-z0-9]{1,20}[A-Z])([A-Za-z]\w{0,100}?)(?:_(?:anchor|label|TYPE|EXT))?\}(?![\w/}])"
 )
 _PLACEHOLDER = re.compile(r"(?<!\w)([_*])(&lt;[^&<>\n]{1,60}&gt;)\1(?!\w)")
 _ROLE_INSIDE = re.compile(rf"{_REPLACED}([^`]{{1,500}})`")

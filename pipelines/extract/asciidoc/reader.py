@@ -19,6 +19,7 @@ from pipelines.extract.html.metadata.date import iso_date
 from pipelines.extract.html.reader import to_markdown
 from pipelines.extract.page import NoText, Page
 from pipelines.extract.source_html import footnotes
+from pipelines.extract.spdx import stated_licence
 
 DATES = ("revdate", "docdate", "date", "page-date", "updated")
 LICENCES = ("license", "licence", "page-license", "spdx-license-identifier")
@@ -26,6 +27,8 @@ LICENCES = ("license", "licence", "page-license", "spdx-license-identifier")
 _DIRECTIVE = re.compile(r"(\\?)(include|ifdef|ifndef|ifeval|endif)::(\S*?)\[(.*)\][ \t]*$")
 # What a page for the web is not; all other conditions may hold, and what stands below them is kept.
 _FALSE = re.compile(r"(?:env-.*|(?:base)?backend-(?:pdf|docbook\d*|manpage)|doctype-manpage)$")
+# What stands above the title; it may be nothing.
+_COMMENTS = re.compile(r"(?:[ \t]*\n|//[^\n]*\n)*")
 _TITLE = re.compile(r"=[ \t]+\S")
 _AUTHOR = re.compile(r"([^\W\d][\w.'-]*(?:[ \t]+[\w.'-]+){0,3})(?:[ \t]+<[^<>\s]+>)?$")
 _REVISION = re.compile(r"(?:v?\d[\w.]*|.*\d{4}.*)(?:,|:|$)")
@@ -52,7 +55,7 @@ def extract_asciidoc(body: bytes, content_type: str | None, name: str, limits: E
     markdown = to_markdown(f"<html><body>{content}</body></html>")
     if not markdown.strip():
         raise NoText
-    return _page(markdown, blocks.title, {**header, **attributes})
+    return _page(markdown, blocks.title, {**header, **attributes}, stated_licence(text, _COMMENTS))
 
 
 def _without_directives(lines: Sequence[str]) -> Iterator[str]:
@@ -104,18 +107,21 @@ def _take_header(lines: list[str]) -> dict[str, str]:
     return said
 
 
-def _page(markdown: str, title: str, said: dict[str, str]) -> Page:
+def _page(markdown: str, title: str, said: dict[str, str], spdx: str) -> Page:
     body = LexborHTMLParser(title).body
     date = next((day for key in DATES if (day := iso_date(said.get(key, "")))), "")
     licence = next((said[key] for key in LICENCES if said.get(key)), "")
     written = said.get("author") or said.get("authors") or ""
     authors = tuple(name.partition("<")[0].strip() for name in written.split(";") if name.strip())
-    columns = {"date": date, "authors": authors, "licence": licence}
+    columns = {"date": date, "authors": authors, "licence": licence or spdx}
+    found = {column: "header" for column, value in columns.items() if value}
+    if spdx and not licence:
+        found["licence"] = "spdx-comment"
     return Page(
         unicodedata.normalize("NFC", " ".join((body.text() if body else "").split())),
         markdown,
         (),
         "asciidoc",
         **columns,  # type: ignore[arg-type]
-        found={column: "header" for column, value in columns.items() if value},
+        found=found,
     )

@@ -24,9 +24,8 @@ from pipelines.extract.markdown.jsx import without_components, without_indentati
 from pipelines.extract.markdown.templates import without_templates
 from pipelines.extract.page import NoText, Page
 from pipelines.extract.plain import read_text
+from pipelines.extract.spdx import stated_licence
 from pipelines.extract.write import fence, heading
-
-HEAD_CHARS = 2000
 
 _CODE = re.compile(r"<code>([^<`\n]*)</code>")
 _MATH = re.compile(r'<span class="math math-(inline|display)">([^<]*)</span>')
@@ -38,7 +37,6 @@ _PARAMETER = re.compile(r"\{\{[<%][ ]*param[ ]+\"?([\w-]{1,60})\"?[ ]*[>%]\}\}")
 _SCALAR = re.compile(r"^([\w-]{1,60})[ ]?[:=][ ]?([^\s#|>{\[&*][^\n]*)$", re.MULTILINE)
 # A target of links in Elastic's Markdown; a parser would take it for a formula.
 _ANCHOR = re.compile(r"^\$\$\$[\w.-]+\$\$\$[ \t]*$", re.MULTILINE)
-_SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+-]+(?:[ ](?:AND|OR|WITH)[ ][\w.+-]+)*)")
 
 
 def extract_markdown(body: bytes, content_type: str | None, name: str, limits: ExtractSettings) -> Page:
@@ -60,8 +58,8 @@ def extract_markdown(body: bytes, content_type: str | None, name: str, limits: E
         markdown = heading(1, title) + "\n\n" + markdown
     found = dict(facts.found)
     licence = facts.licence
-    if not licence and (match := _SPDX.search(text[:HEAD_CHARS].partition("<!--")[2].partition("-->")[0])):
-        licence, found["licence"] = match.group(1), "spdx-comment"
+    if not licence and (licence := stated_licence(text.partition("<!--")[2].partition("-->")[0])):
+        found["licence"] = "spdx-comment"
     return Page(
         title or first,
         markdown + "\n",

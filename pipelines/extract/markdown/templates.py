@@ -60,6 +60,8 @@ _LEARN_INCLUDE = re.compile(
     r"\[!(?:INCLUDE|CODE)[\w-]*[ ]*\[[^\[\]\n]*\][ ]*\([^()\n]*\)[^\[\]\n]*\]|\[!VIDEO[^\[\]\n]*\]", re.I
 )
 _LEARN_DIV = re.compile(r"^[ \t>]*\[!div\b[^\n]*\][ \t]*$", re.MULTILINE | re.IGNORECASE)
+# A tab, which is written as a heading: `### [Azure CLI](#tab/azure-cli)`.
+_LEARN_TAB = re.compile(r"^([ \t>]*)#{1,6}[ ]+\[([^\[\]\n]+)\]\(#tabs?/[^()\s]*\)[ \t]*$", re.MULTILINE)
 # A button to the next page, and a switch between the editions of a page.
 _LEARN_BUTTON = re.compile(
     r"^[ \t]*>[ \t]*\[!div class=[\"']?(?:nextstepaction|op_(?:single|multi)_selector)\b[^\n]*"
@@ -97,6 +99,16 @@ _SIGNS = {
     "information_source": "ℹ", "arrow_right": "→", "arrow_left": "←", "arrow_up": "↑", "arrow_down": "↓",
 }  # fmt: skip
 _SIGN = re.compile(rf"(?<![\w:]):({'|'.join(_SIGNS)}):(?![\w:])")
+# A picture of the state of a project, whose text says nothing but its name.
+_BADGE_HOSTS = (
+    r"img\.shields\.io|badge\.svg|/badges?/|badgen\.net|badge\.fury\.io|travis-ci\.|circleci\.com|codecov\.io"
+)
+_BADGE = re.compile(
+    rf"(?P<linked>\[)?!\[[^\[\]\n]{{0,200}}\]\([^()\s]{{0,300}}(?:{_BADGE_HOSTS})[^()\n]{{0,300}}\)"
+    r"(?(linked)\]\([^()\n]{0,500}\))"
+)
+# Abbreviations of kramdown and MkDocs, and page breaks of pandoc.
+_UNSEEN = re.compile(r"^\*\[[^\[\]\n]+\]:[ ].*$|^\\(?:newpage|pagebreak|clearpage|bigskip|medskip)[ \t]*$", re.M)
 # HashiCorp's callouts (`~> **Note:** …`) are quotes.
 _CALLOUT = re.compile(r"^(?:->|~>|!>)[ ]", re.M)
 _MARKDOWN_INSIDE = re.compile(r"<(\w+)\b([^<>]*?)[ ]markdown(?:=[\"']?(?:1|block|span)[\"']?)?(?=[ >])([^<>]*)>")
@@ -104,6 +116,8 @@ _MARKDOWN_INSIDE = re.compile(r"<(\w+)\b([^<>]*?)[ ]markdown(?:=[\"']?(?:1|block
 
 def without_templates(text: str) -> str:
     """A Markdown text without its code, and then without the tags of template languages."""
+    text = _UNSEEN.sub("", _BADGE.sub("", text) if "![" in text else text)
+    text = _LEARN_TAB.sub(r"\1**\2**\n\1", text)
     text = _CALLOUT.sub("> ", _without(text, *_TOC))
     text = _AUTOTITLE.sub(lambda match: match[1].rstrip("/").rpartition("/")[2].replace("-", " "), text)
     if "{{<" in text or "{{%" in text:
@@ -203,7 +217,7 @@ def _show(match: re.Match[str], name: str, args: str, closing: bool) -> str:
         return names.KUBERNETES_HEADINGS.get(word, word.capitalize())
     if name == "glossary_tooltip":
         return values.get("text") or values.get("term_id", "").replace("-", " ")
-    return values.get("text", "")
+    return values.get("text") or (values.get("caption", "") if name.startswith("include") else "")
 
 
 def _note(name: str, args: str) -> list[str]:

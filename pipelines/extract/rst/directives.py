@@ -66,7 +66,8 @@ _ESCAPE = re.compile(r"\\(.)")
 _TEXT_WORDS = 4
 # Conditions that a page for the web does not meet, and options of a project, which are off as long as nobody sets them.
 _NOT_FOR_THE_WEB = re.compile(
-    r"(?:latex|pdf|man|texinfo|epub|text|gettext)(?: or (?:latex|pdf|man|texinfo|epub|text|gettext))*|not html"
+    r"(?:latex|pdf|man|texinfo|epub|text|gettext)(?: or (?:latex|pdf|man|texinfo|epub|text|gettext))*"
+    r"|not [^)]{0,100}\bhtml\b[^)]{0,100}\)?"
 )
 _TAB_FIELD = re.compile(r"([ ]*-?[ ]*)(name|content|id|hidden):[ ]*(.*)")
 _TEMPLATE_TAG = re.compile(r"\s*\{%.*%\}\s*")
@@ -282,8 +283,9 @@ _OWN: dict[str, Callable[[Block], list[nodes.Node]]] = {
     "productionlist": _production_list,
     "parsed-literal": _parsed_literal,
     "highlight": _highlight,
-    "image": _image,
-    "figure": _figure,
+    **dict.fromkeys(("image", "kernel-image"), _image),
+    **dict.fromkeys(("figure", "kernel-figure"), _figure),
+    "kernel-render": _code,
     "math": _math,
     "raw": _raw,
     "class": _class,

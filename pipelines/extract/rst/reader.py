@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from docutils import nodes
@@ -19,6 +20,7 @@ from pipelines.extract.page import NoText, Page, Unreadable
 from pipelines.extract.rst.directives import known_directives
 from pipelines.extract.rst.html import HtmlOf
 from pipelines.extract.rst.roles import any_inliner
+from pipelines.extract.spdx import stated_licence
 
 # Fields at the top of a page that tell Sphinx what to do with it, and no reader anything.
 _SWITCHES = "orphan tocdepth nocomments nosearch no-search allow_comments hide-toc html_theme.sidebar_secondary.remove"
@@ -27,6 +29,8 @@ DATES = ("last-updated", "last updated", "last modified", "last-modified", "upda
 AUTHORS = ("author", "authors")
 LICENCES = ("license", "licence")
 _NO_REPORT = 5
+# What stands above the title; it may be nothing.
+_COMMENTS = re.compile(r"(?:[ \t]*\r?\n|\.\.[ \r\n][^\n]*\n|[ \t]+[^\n]*\n)*")
 
 
 def extract_rst(body: bytes, content_type: str | None, name: str, limits: ExtractSettings) -> Page:
@@ -47,7 +51,7 @@ def extract_rst(body: bytes, content_type: str | None, name: str, limits: Extrac
     markdown = to_markdown(f"<html><body>{content}</body></html>")
     if not markdown.strip():
         raise NoText
-    return _page(document, fields, markdown)
+    return _page(document, fields, markdown, stated_licence(text, _COMMENTS))
 
 
 def _parse(text: str, limits: ExtractSettings) -> nodes.document:
@@ -87,7 +91,7 @@ def _take_fields(document: nodes.document) -> dict[str, str]:
         return fields
 
 
-def _page(document: nodes.document, fields: dict[str, str], markdown: str) -> Page:
+def _page(document: nodes.document, fields: dict[str, str], markdown: str, spdx: str) -> Page:
     titles = (node.astext() for node in document.findall(nodes.title) if isinstance(node.parent, nodes.section))
     date = next((day for key in DATES if (day := iso_date(fields.get(key, "")))), "")
     licence = next((fields[key] for key in LICENCES if fields.get(key)), "")
@@ -98,12 +102,15 @@ def _page(document: nodes.document, fields: dict[str, str], markdown: str) -> Pa
     ]
     metas = [node for node in document.findall(nodes.meta) if str(node.get("name", "")).lower() == "robots"]
     opt_out = {token.strip() for node in metas for token in str(node.get("content", "")).lower().split(",")}
-    columns = {"date": date, "authors": tuple(dict.fromkeys(filter(None, authors))), "licence": licence}
+    columns = {"date": date, "authors": tuple(dict.fromkeys(filter(None, authors))), "licence": licence or spdx}
+    found = {column: "docinfo" for column, value in columns.items() if value}
+    if spdx and not licence:
+        found["licence"] = "spdx-comment"
     return Page(
         unicodedata.normalize("NFC", " ".join(next(titles, "").split())),
         markdown,
         tuple(sorted(filter(None, opt_out))),
         "rst",
         **columns,  # type: ignore[arg-type]
-        found={column: "docinfo" for column, value in columns.items() if value},
+        found=found,
     )
