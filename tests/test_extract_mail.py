@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 import pytest
@@ -188,6 +189,19 @@ def test_tables_of_databases_and_logs_of_tools_are_code() -> None:
     assert fences(text("It says\n\n" + table)) == [("", table)]
     log = "srun: error: node03: task 0: Out Of Memory in a line that is long\nslurmstepd: error: Detected 1 oom_kill event in it\n"
     assert fences(text("It says\n\n" + log)) == [("", log)]
+
+
+def test_an_underlined_title_is_no_table() -> None:
+    assert fences(text("Summary\n=======\nIt is slower than it was.\n")) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["-" * 60_000 + "x", "-=" * 30_000 + "'", "|" * 60_000 + "x", "From: a\nTo: b\n" * 5_000]
+)
+def test_long_lines_are_read_at_once(line: str) -> None:
+    start = time.process_time()
+    text(f"Text.\n\n{line}\n")
+    assert time.process_time() - start < 3
 
 
 def test_code_and_lists_right_below_a_line_of_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -240,3 +241,9 @@ def test_literal_code_in_templates_has_no_empty_lines_around_it() -> None:
 def test_a_cell_of_attributes_alone_is_empty() -> None:
     table = read('{|\n! A !! B\n|-\n| 1 || bgcolor="pink" {{nosuch}}\n|-\n| 2 || a="b"\n|}')
     assert table == '| A | B |\n| --- | --- |\n| 1 |  |\n| 2 | a="b" |\n'
+
+
+def test_cells_of_many_attributes_are_read_at_once() -> None:
+    start = time.process_time()
+    read("{|\n|" + "style=" * 20_000 + "'\n|" + "style=a " * 20_000 + "'\n|}")
+    assert time.process_time() - start < 3

@@ -23,7 +23,9 @@ _CODE = re.compile(
 _INDENTED = re.compile(r"[ ]{2,}|[ ]*\t")
 _DEEP = re.compile(r"[ ]{4,}|[ ]*\t")
 # The line below the head of a table, as databases and tools print it.
-_RULER = re.compile(r"[ ]*[-=+|]{2,}[-=+| ]{2,}$")
+_RULER = re.compile(r"[ ]*[-=+|][-=+| ]{3,}$")
+_UNBROKEN = re.compile(r"([-=])\1*$")
+_COLUMNS = re.compile(r"[ ]|\S+[ ]{3,}\S")
 _DIFF_HEAD = re.compile(r"@@ -\d|\+\+\+ \S|diff --git ")
 _CHANGED = re.compile(r"[+-](?:\t|[ ]{4,}|[#{}/*_.&(]|[A-Za-z_]\w*[(\[;.=]|\w.*[;{}]$)")
 _FIELD = re.compile(r"[A-Za-z][\w-]{0,30}:\s+\S")
@@ -52,14 +54,22 @@ def code_language(lines: Sequence[str]) -> str | None:
         any(_CHANGED.match(line) for line in lines) and all(line[:1] in "+- \t@" for line in lines)
     ):
         return "diff"
-    if len(lines) > 1 and any(_RULER.match(line) for line in lines):
+    if _is_table(lines):
         return ""
     return "" if len(lines) > 1 and sum(map(bool, map(_CODE.match, lines))) >= CODE_SHARE * len(lines) else None
 
 
+def _is_table(lines: Sequence[str]) -> bool:
+    """Whether lines are columns below a ruler; one below a line of text alone only underlines it."""
+    rulers = [line for line in lines if _RULER.match(line)]
+    if not rulers or len(rulers) == len(lines):
+        return False
+    return any(not _UNBROKEN.match(ruler) for ruler in rulers) or any(map(_COLUMNS.match, lines))
+
+
 def _split(block: list[str]) -> list[list[str]]:
     """A block in parts: where indented lines begin or end, and before a list."""
-    if any(_RULER.match(line) for line in block):
+    if _is_table(block):
         return [block]
     parts = [block[:1]]
     for before, line in pairwise(block):

@@ -43,6 +43,7 @@ _FAREWELL = re.compile(
 )
 _VERSION = re.compile(r"\n-- \n\d[\w.-]{0,30}\s*\Z")  # what git writes below a patch
 FAREWELL_LINES = 10
+MAX_ORIGINALS = 8  # mails quoted whole that are looked for in one
 MAX_NAME = 60  # characters of a line below a farewell
 _SHINGLE = 4  # words: what a quote is compared by whose lines were broken anew
 _FOOTER = re.compile(
@@ -152,7 +153,7 @@ def _blocks(lines: list[str], said: Said) -> list[str]:
     """Patches, quotes that are needed, and what the author wrote, as blocks of Markdown."""
     made: list[str] = []
     own: list[str] = []
-    at = 0
+    at = tries = 0
     while at < len(lines):
         if (end := patch_end(lines, at)) > at:
             made += [prose_markdown(own), fence("\n".join(lines[at:end]).rstrip("\n"), "diff")]
@@ -162,9 +163,14 @@ def _blocks(lines: list[str], said: Said) -> list[str]:
             own = _without_attribution(own)
             made += [prose_markdown(own), _quote(lines[at:end], said, answered=_is_answered(lines, end))]
             own, at = [], end
-        elif (end := _original_end(lines, at, said)) > at:
-            made.append(prose_markdown(_without_farewell(own)))
-            own, at = [], end
+        elif tries < MAX_ORIGINALS and _is_original(lines, at):
+            tries += 1
+            if (end := _original_end(lines, at, said)) > at:
+                made.append(prose_markdown(_without_farewell(own)))
+                own = []
+            else:
+                own.append(lines[at])
+            at = max(end, at + 1)
         else:
             own.append(lines[at])
             at += 1
@@ -268,13 +274,15 @@ def _requoted(line: str) -> str:
     return " ".join([">"] * found[0].count(">") + ([text] if text else []))
 
 
-def _original_end(lines: list[str], at: int, said: Said) -> int:
-    """Where a mail that is quoted whole ends, a header before it; `at` if it says something new."""
+def _is_original(lines: list[str], at: int) -> bool:
+    """Whether the header of a mail that is quoted whole begins on a line."""
     ruled = bool(_ORIGINAL.match(lines[at]))
-    if not ruled and not _OUTLOOK_FROM.match(lines[at]):
-        return at
-    head = [line for line in lines[at + 1 : at + 8] if _OUTLOOK.match(line)]
-    if len(head) < 2 or (not ruled and not _OUTLOOK.match(lines[at + 1])):
-        return at
+    if not ruled and not (_OUTLOOK_FROM.match(lines[at]) and at + 1 < len(lines) and _OUTLOOK.match(lines[at + 1])):
+        return False
+    return sum(bool(_OUTLOOK.match(line)) for line in lines[at + 1 : at + 8]) >= 2
+
+
+def _original_end(lines: list[str], at: int, said: Said) -> int:
+    """Where the mail ends that is quoted whole from a line on; `at` if it says something new."""
     rest = [line for line in lines[at + 1 :] if not _OUTLOOK.match(line) and not _ATTRIBUTION.fullmatch(line)]
     return len(lines) if said.share(rest) >= SEEN_SHARE else at

@@ -151,9 +151,29 @@ _NAMED = {
     "Om": "º",
     "R ": "ℜ",
     "coproduct": "∐",
+    "18": "⅛",
+    "38": "⅜",
+    "58": "⅝",
+    "78": "⅞",
+    "ff": "ff",
+    "fi": "fi",
+    "fl": "fl",
+    "Fi": "ffi",
+    "Fl": "ffl",
+    "Ah": "ℵ",
+    "Im": "ℑ",
+    "Re": "ℜ",
+    "-h": "ℏ",
+    "uA": "⇑",
+    "dA": "⇓",
+    "vA": "⇕",
+    "va": "↕",
 }
 _GREEK = "*a α *b β *g γ *d δ *e ε *z ζ *y η *h θ *i ι *k κ *l λ *m μ *n ν *c ξ *o ο *p π *r ρ *s σ *t τ *u υ *f φ *x χ"
-_GREEK += " *q ψ *w ω *G Γ *D Δ *H Θ *L Λ *C Ξ *P Π *S Σ *F Φ *Q Ψ *W Ω ts ς"
+_GREEK += (
+    " *q ψ *w ω *G Γ *D Δ *H Θ *L Λ *C Ξ *P Π *S Σ *F Φ *Q Ψ *W Ω ts ς *A Α *B Β *E Ε *Z Ζ *Y Η *I Ι *K Κ *M Μ *N Ν"
+)
+_GREEK += " *O Ο *R Ρ *T Τ *U Υ *X Χ +h ϑ +f ϕ +p ϖ +e ϵ"
 _NAMED.update(zip(_GREEK.split()[::2], _GREEK.split()[1::2], strict=True))
 _ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", ":": "\u0308", "~": "\u0303", ",": "\u0327", "v": "\u030c"}
 STRAIGHT = str.maketrans("“”‘’", "\"\"''")

@@ -19,10 +19,10 @@ _RULE = re.compile(r"-{4,}\s*")
 _HEADING = re.compile(r"(={1,6})(?!=)(.*[^=\s].*?)(={1,6})\s*")
 _TABLE = re.compile(r":*\s*\{\|")
 # What is left of a cell whose text was a template that gives none.
-_ATTRIBUTES = re.compile(
-    r"(?:\s*(?:style|align|valign|width|height|bgcolor|class|scope|colspan|rowspan)\s*=\s*(?:\"[^\"|]*\"|[^\s\"'|]+))+\s*",
-    re.IGNORECASE,
+_ATTRIBUTE = (
+    r"(?:style|align|valign|width|height|bgcolor|class|scope|colspan|rowspan)[ ]*=[ ]*(?:\"[^\"|]*\"|[^\s\"'|=]+)"
 )
+_ATTRIBUTES = re.compile(rf"{_ATTRIBUTE}(?:[ ]+{_ATTRIBUTE})*", re.IGNORECASE)
 _TAGS = {"*": ("ul", "li"), "#": ("ol", "li"), ";": ("dl", "dt")}
 
 
@@ -200,7 +200,7 @@ def _is_text(line: str) -> bool:
 def _cell(cell: str) -> tuple[str, str]:
     """Attributes and text of a cell."""
     attributes, bar, text = cell.partition("|")
-    if not bar and _ATTRIBUTES.fullmatch(cell):
+    if not bar and _ATTRIBUTES.fullmatch(cell.strip()):
         return cell, ""
     return (attributes, text.strip()) if bar and not MARK.search(attributes) else ("", cell.strip())
 
