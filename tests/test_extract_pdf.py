@@ -270,6 +270,7 @@ def test_footnotes_are_called_where_their_numbers_stand() -> None:
         width = pdf.get_string_width(f"It is said on page {number}.")
         pdf.set_font("Times", size=7)
         pdf.text(60 + width, 192, "1")
+        pdf.set_font("Courier" if number == 1 else "Times", size=7)
         pdf.text(60, 697, "1")
         pdf.set_font("Times", size=8)
         pdf.text(66, 700, f"{NOTES[number - 1]}, and nobody has asked so far.")

@@ -23,16 +23,33 @@ def number_notes(blocks: list[tuple[int, Block]]) -> None:
     count = 0
     for page in sorted(pages):
         for note in [block for block in pages[page] if block.kind == "note"]:
-            first = note.lines[0].runs[0]
-            found = _NUMBER.match(first.text)
             # A paragraph that began on the page before may go on here.
-            call = found and _call(found[1], pages[page], pages.get(page - 1, [])[-3:])
-            if found and call:
+            call = _call(_number(note), pages[page], pages.get(page - 1, [])[-3:])
+            if call:
                 count += 1
                 call.text, call.font = f"[^{count}]", Font(False, False, False)
                 call.xs = [call.x0] * len(call.text)
-                first.text, first.xs = first.text[found.end() :], first.xs[found.end() :] or first.xs[-1:]
                 note.marker = f"[^{count}]: "
+                _take_number(note)
+
+
+def _number(note: Block) -> str:
+    """The number that a note begins with; empty without one, and where nothing follows it."""
+    found = _NUMBER.match(note.lines[0].runs[0].text)
+    alone = len(note.lines) == len(note.lines[0].runs) == 1
+    return found[1] if found and not (alone and found.end() == len(found.string)) else ""
+
+
+def _take_number(note: Block) -> None:
+    line = note.lines[0]
+    first = line.runs[0]
+    found = _NUMBER.match(first.text)
+    end = found.end() if found else 0
+    first.text, first.xs = first.text[end:], first.xs[end:]
+    for segment in line.segments:
+        segment.runs = [run for run in segment.runs if run.text]
+    line.segments = [segment for segment in line.segments if segment.runs]
+    note.lines = note.lines if line.segments else note.lines[1:]
 
 
 def _call(number: str, *places: list[Block]) -> Run | None:
@@ -40,7 +57,7 @@ def _call(number: str, *places: list[Block]) -> Run | None:
         for block in blocks:
             if block.kind in ("text", "item", "term"):
                 for run in _raised(block):
-                    if run.text.strip() == number:
+                    if number and run.text.strip() == number:
                         return run
     return None
 
