@@ -57,6 +57,23 @@ def test_comments_in_code_are_no_title() -> None:
     assert extract(code("# not a title\nx"), markdown("## Only")).title == "Only"
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "<Figure size 640x480 with 1 Axes>",
+        "<matplotlib.figure.Figure at 0x2eadc6ddd68>",
+        "<IPython.core.display.HTML object>",
+        "<module.Thing object at 0x7f00>\n",
+    ],
+)
+def test_objects_without_a_text_leave_nothing(shown: str) -> None:
+    assert extract(code("f()", result(text_plain=shown, image_png="iVBO"))).text == "```python\nf()\n```\n"
+
+
+def test_what_looks_like_an_object_in_a_text_stays() -> None:
+    assert fences(extract(code("f()", result(text_plain="a <b object>\x00"))).text)[1] == ("", "a <b object>\n")
+
+
 def test_streams_that_follow_each_other_are_one_output() -> None:
     page = extract(code("x", stream("a\n"), stream(["b\n", "c"])))
     assert fences(page.text)[1] == ("", "a\nb\nc\n")
@@ -92,8 +109,15 @@ def test_long_outputs_are_cut_and_say_so() -> None:
 
 
 def test_magics_name_another_language() -> None:
-    page = extract(code("%%bash\nls"), code("%%sql\nSELECT 1"), code("%%time\nx"), code("%%writefile a.py\nx"))
-    assert [language for language, _ in fences(page.text)] == ["bash", "sql", "python", "python"]
+    page = extract(
+        code("%%bash\nls"),
+        code("%%sql\nSELECT 1"),
+        code("%%time\nx"),
+        code("%%writefile a.py\nx"),
+        code("%%bigquery d\nSELECT 1"),
+        code("%%writefile a.sh\nls"),
+    )
+    assert [language for language, _ in fences(page.text)] == ["bash", "sql", "python", "python", "sql", "sh"]
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,53 @@ def test_comments_of_code_in_the_font_of_prose() -> None:
     assert fences(paper.page().text) == ["x = f(1)    # take the first one\nprint(x)\ny = x + 1   # and the next"]
 
 
+NOTES = ("By whom is not known", "This was found in an old book")
+
+
+def test_footnotes_are_called_where_their_numbers_stand() -> None:
+    pdf = FPDF(unit="pt")
+    for number in (1, 2):
+        pdf.add_page()
+        pdf.set_font("Times", size=10)
+        for line in range(8):
+            pdf.text(60, 100 + 12 * line, f"{PROSE[40 * line : 40 * line + 70]} and more of page {number}")
+        pdf.text(60, 196, f"It is said on page {number}.")
+        width = pdf.get_string_width(f"It is said on page {number}.")
+        pdf.set_font("Times", size=7)
+        pdf.text(60 + width, 192, "1")
+        pdf.set_font("Courier" if number == 1 else "Times", size=7)
+        pdf.text(60, 697, "1")
+        pdf.set_font("Times", size=8)
+        pdf.text(66, 700, f"{NOTES[number - 1]}, and nobody has asked so far.")
+    text = extract(bytes(pdf.output())).text
+    for number in (1, 2):
+        assert f"said on page {number}.[^{number}]" in text
+        assert f"\n[^{number}]: {NOTES[number - 1]}, and nobody" in text
+
+
+def test_a_table_of_contents_without_dots_leaves() -> None:
+    paper = Paper()
+    titles = ["Introduction", "Design of it", "Evaluation", "Conclusion"]
+    for page, title in enumerate(titles, 1):
+        x, y = paper._room(14)
+        paper.pdf.set_font("Times", size=10)
+        paper.pdf.text(x, y, title)
+        paper.pdf.text(x + 460, y, str(page))
+    for title in titles:
+        paper.head(title, 16)
+        paper.prose(PROSE)
+    text = paper.page().text
+    assert "|" not in text and headings(text) == [f"# {title}" for title in titles]
+
+
+def test_stars_as_bullets() -> None:
+    paper = Paper()
+    paper.prose(PROSE)
+    paper.prose("* one thing")
+    paper.prose("* another")
+    assert "\n- one thing\n- another\n" in paper.page().text
+
+
 def test_headers_that_name_the_section() -> None:
     pdf = FPDF(unit="pt")
     for number in range(12):

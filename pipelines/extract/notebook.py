@@ -13,7 +13,7 @@ from pipelines.extract.html.reader import to_markdown
 from pipelines.extract.markdown.reader import convert, first_heading
 from pipelines.extract.page import NoText, Page, Unreadable
 from pipelines.extract.plain import read_text
-from pipelines.extract.source_code import LANGUAGE_OF_INTERPRETER
+from pipelines.extract.source_code import LANGUAGE_OF_INTERPRETER, language_of
 from pipelines.extract.write import fence, heading
 
 MAX_OUTPUT_LINES = 100
@@ -22,7 +22,12 @@ MAX_OUTPUT_CHARS = 10_000
 # Colours and cursor moves (CSI), titles and links (OSC), single characters; and what a carriage return overwrites.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])|\x08")
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n|$)", re.MULTILINE)
-_MAGIC = re.compile(r"%%(bash|sh|script bash|sql|html|javascript|js|latex|markdown|perl|ruby|writefile\s+\S+)\b")
+# What an object without a text of its own prints, such as a picture: its type and its address.
+_OBJECT = re.compile(r"\s*<[\w.]+(?: size \d+x\d+ with \d+ Axes| (?:object )?at 0x[0-9a-fA-F]+| object)>\s*")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_MAGIC = re.compile(
+    r"%%(bash|sh|script bash|sql|bigquery|html|javascript|js|latex|markdown|perl|ruby|writefile\s+\S+)\b"
+)
 _HTML_TABLE = re.compile(r"<table\b", re.IGNORECASE)
 _TEX = re.compile(r"^\s*(\$\$?|\\\[|\\begin\b)")
 
@@ -117,12 +122,14 @@ def _output(output: dict[str, Any], limits: ExtractSettings) -> tuple[str, str]:
     tex = _text(data.get("text/latex", data.get("latex")))
     if _TEX.match(tex):
         return "", convert(tex, "", limits)
-    return "", _shown(_text(data.get("text/plain", data.get("text"))))
+    plain = _text(data.get("text/plain", data.get("text")))
+    return "", "" if _OBJECT.fullmatch(plain) else _shown(plain)
 
 
 def _shown(text: str) -> str:
     """Printed text in a fence without a language: no escape sequences, and not more than the limits."""
-    text = _OVERWRITTEN.sub("", _ESCAPES.sub("", text).replace("\r\n", "\n")).replace("\r", "").strip("\n")
+    text = _OVERWRITTEN.sub("", _ESCAPES.sub("", text).replace("\r\n", "\n")).replace("\r", "")
+    text = _CONTROLS.sub("", text).strip("\n")
     if not text.strip():
         return ""
     lines = text.split("\n")
@@ -158,7 +165,9 @@ def _magic(source: str) -> str:
     """The language of a cell that hands its text to another program."""
     found = _MAGIC.match(source.lstrip())
     word = found.group(1).split()[-1] if found else ""
-    return "" if "." in word else {"js": "javascript"}.get(word, word)
+    if "." in word:
+        return language_of(word, "") or ""
+    return {"js": "javascript", "bigquery": "sql"}.get(word, word)
 
 
 def _text(value: Any) -> str:

@@ -69,7 +69,10 @@ def render(blocks: list[Placed], style: Style, words: Vocabulary) -> tuple[str, 
     best = (7, "")
     items: list[_Item] = []
     above: Block | None = None
+    titles = {_plain(block.lines, words) for _, block in blocks if block.kind == "heading"}
     for _, block in blocks:
+        if _is_contents(block, titles, words):
+            continue
         while items and not _belongs(block, items[-1], style.body):
             items.pop()
         indent = items[-1].indent if items else ""
@@ -91,6 +94,20 @@ def render(blocks: list[Placed], style: Style, words: Vocabulary) -> tuple[str, 
     return "".join(out).strip("\n"), best[1]
 
 
+def _is_contents(block: Block, titles: set[str], words: Vocabulary) -> bool:
+    """Whether a table names the headings of the document and their pages."""
+    if block.kind != "table" or not block.rows or len(block.rows) < 3 or len(titles) < 3:
+        return False
+    last = [_plain(row[-1], words) for row in block.rows]
+    if not all(page.isdecimal() for page in last) or sorted(last, key=int) != last:
+        return False
+    return sum(1 for row in block.rows if _plain(row[0], words) in titles) > 0.6 * len(block.rows)
+
+
+def _plain(lines: list[Line], words: Vocabulary) -> str:
+    return markdown(pieces_of(lines, words), styled=False)
+
+
 def _belongs(block: Block, item: _Item, body: float) -> bool:
     """Whether a block stands inside an item of a list."""
     if block.kind == "heading":
@@ -107,6 +124,8 @@ def _block(block: Block, above: Block | None, style: Style, words: Vocabulary, i
     if block.kind == "term":
         return "\n".join(indent + paragraph(markdown(pieces_of([line], words))) for line in block.lines)
     text = paragraph(markdown(pieces_of(block.lines, words)))
+    if text and block.kind == "note":
+        return block.marker + text
     if text and block.kind == "text" and above is not None and above.kind == "term":
         return f"{indent}: {text}"
     return indent + text if text else ""
@@ -153,11 +172,13 @@ def _marker(drawn: str) -> str:
 def _item(block: Block, words: Vocabulary) -> str:
     """The text of an item without its marker; a letter that marks it stays, Markdown has no such list."""
     text = markdown(pieces_of(block.lines, words))
-    bare = BULLET.match(text.lstrip("*"))
     drawn = block.marker.strip()
+    if drawn == "*":
+        return paragraph(text[1:].lstrip() if text.startswith("* ") else text)
+    bare = BULLET.match(text.lstrip("*"))
     if bare and (not drawn[-1:].isalnum()) and (_NUMBERED.fullmatch(drawn) or not drawn.strip("().").isalpha()):
         stars = text[: len(text) - len(text.lstrip("*"))]
-        text = stars + text.lstrip("*")[bare.end() :].lstrip() if drawn != "*" else text[1:].lstrip()
+        text = stars + text.lstrip("*")[bare.end() :].lstrip()
     return paragraph(text)
 
 

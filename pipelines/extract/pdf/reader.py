@@ -21,6 +21,7 @@ from pipelines.extract.pdf.drawn import composed_text
 from pipelines.extract.pdf.glyphs import Glyphs, Reader
 from pipelines.extract.pdf.layout import lines_of, without_furniture
 from pipelines.extract.pdf.markdown import joined, render
+from pipelines.extract.pdf.notes import number_notes
 from pipelines.extract.pdf.words import vocabulary
 
 MAX_PAGES = 4000
@@ -123,6 +124,7 @@ def _markdown(pages: list[Glyphs]) -> tuple[str, str]:
     blocks: list[tuple[int, Block]] = []
     for index, column in parts:
         joined(blocks, [(index, block) for block in blocks_of(column, style)], style)
+    number_notes(blocks)
     return render(blocks, style, words)
 
 

@@ -109,7 +109,7 @@ def markdown(pieces: list[Piece], styled: bool = True) -> str:
     merged = [("".join(texts), mark) for texts, mark in parts]
     for index, (text, mark) in enumerate(merged):
         if mark != "`":
-            before = merged[index - 1][0][-1:] if index else " "
+            before = (merged[index - 1][0][-1:] if index else "") or " "
             merged[index] = (_prose(before + text)[1:], mark)
     out = []
     for index, (text, mark) in enumerate(merged):
