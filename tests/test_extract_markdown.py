@@ -614,3 +614,9 @@ def test_any_text_is_read(source: str) -> None:
     assert page.text.endswith("\n")
     assert not page.text.endswith("\n\n")
     assert "\r" not in page.text
+
+
+def test_the_language_of_a_span_of_code_is_no_part_of_it() -> None:
+    assert extract_markdown(b"`#!c int x;` and `#!/bin/sh -e`\n", None, "a.md", LIMITS).text == (
+        "`int x;` and `#!/bin/sh -e`\n"
+    )

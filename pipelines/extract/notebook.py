@@ -115,7 +115,7 @@ def _output(output: dict[str, Any], limits: ExtractSettings) -> tuple[str, str]:
     html = _text(data.get("text/html", data.get("html")))
     if _HTML_TABLE.search(html) and len(html) <= MAX_OUTPUT_CHARS * 4:
         check_structure(html, limits)
-        return "", _capped_table(to_markdown(html))
+        return "", _capped_table(to_markdown(html, keep_links=limits.keep_links))
     for key in ("text/markdown", "markdown"):
         if key in data:
             return "", convert(_text(data[key]), "", limits)

@@ -30,7 +30,7 @@ def extract_question(body: bytes, content_type: str | None, name: str, limits: E
         raise Unreadable("parser_error", str(error)) from error
     for post in thread.posts:
         check_structure(post.body, limits)
-    bodies = [_post(post, 1 if post is thread.question else 2) for post in thread.posts]
+    bodies = [_post(post, 1 if post is thread.question else 2, limits) for post in thread.posts]
     if not any(bodies):
         raise NoText
     title = unicodedata.normalize("NFC", " ".join(thread.title.split()))
@@ -58,9 +58,9 @@ def _about(thread: Thread) -> str:
     return "\n\n".join(lines)
 
 
-def _post(post: Post, level: int) -> str:
+def _post(post: Post, level: int, limits: ExtractSettings) -> str:
     """Body and comments of a post whose own heading has this level."""
-    blocks = [to_markdown(_lowered(post.body, level)).strip("\n")]
+    blocks = [to_markdown(_lowered(post.body, level), keep_links=limits.keep_links).strip("\n")]
     comments = [text for comment in post.comments if (text := _comment(comment.text))]
     if comments:
         blocks += ["Comments:", "\n".join(f"- {text}" for text in comments)]

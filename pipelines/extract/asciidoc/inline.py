@@ -196,7 +196,10 @@ class Inline:
         if match["esc"]:
             return match[0][1:]
         target = match["url"] or match["to"]
-        return _shown(match["text"]) or self._keep(target.removeprefix("#"))
+        shown = _shown(match["text"]) or self._keep(target.removeprefix("#"))
+        if "://" not in target:
+            return shown
+        return self._keep(f'<a href="{html.escape(html.unescape(target))}">') + shown + self._keep("</a>")
 
     def _ui(self, match: re.Match[str]) -> str:
         kind, target, text = match.groups()

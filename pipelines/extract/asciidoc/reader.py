@@ -52,7 +52,7 @@ def extract_asciidoc(body: bytes, content_type: str | None, name: str, limits: E
     blocks = Blocks(Inline(attributes, macros))
     header = _take_header(lines)
     content = blocks.all(lines) + footnotes(blocks.inline.footnotes)
-    markdown = to_markdown(f"<html><body>{content}</body></html>")
+    markdown = to_markdown(f"<html><body>{content}</body></html>", keep_links=limits.keep_links)
     if not markdown.strip():
         raise NoText
     return _page(markdown, blocks.title, {**header, **attributes}, stated_licence(text, _COMMENTS))

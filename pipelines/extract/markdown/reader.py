@@ -28,6 +28,8 @@ from pipelines.extract.spdx import stated_licence
 from pipelines.extract.write import fence, heading
 
 _CODE = re.compile(r"<code>([^<`\n]*)</code>")
+# What tells the highlighter of PyMdown the language of a span of code; a file's first line has a path there.
+_INLINE_LANGUAGE = re.compile(r"(?<!<pre>)<code>#!\w{1,20} (?=\S)")
 _MATH = re.compile(r'<span class="math math-(inline|display)">([^<]*)</span>')
 _FOOTNOTE = re.compile(r'<sup class="footnote-reference"><a href="#([^"]*)">\d+</a></sup>')
 _FOOTNOTE_TEXT = re.compile(
@@ -92,10 +94,10 @@ def convert(text: str, name: str, limits: ExtractSettings) -> str:
         lifted = without_roles(lifted, pieces, word)
     lifted = without_templates(without_components(lifted, name))
     plain = re.sub(word + r"(\d+)x", lambda match: pieces[int(match.group(1))], lifted)
-    html = pyromark.html(escape_words(plain), options=OPTIONS)
+    html = _INLINE_LANGUAGE.sub("<code>", pyromark.html(escape_words(plain), options=OPTIONS))
     check_structure(html, limits)
     html = _FOOTNOTE_TEXT.sub(r"\1\3[^\2]: ", _FOOTNOTE.sub(r"[^\1]", _MATH.sub(_math, html)))
-    return _with_spaces(html)
+    return _with_spaces(html, limits)
 
 
 def first_heading(markdown: str) -> tuple[str, int]:
@@ -121,7 +123,7 @@ def first_heading(markdown: str) -> tuple[str, int]:
     return first
 
 
-def _with_spaces(html: str) -> str:
+def _with_spaces(html: str, limits: ExtractSettings) -> str:
     """The Markdown of the page, the spaces of its inline code as they were: HTML would make one of many."""
     codes: list[str] = []
     word = "code" + blake2b(html.encode("utf-8", "replace"), digest_size=8).hexdigest() + "n"
@@ -138,7 +140,8 @@ def _with_spaces(html: str) -> str:
         in_table = text.startswith("|", text.rfind("\n", 0, match.start()) + 1)
         return code.replace("|", r"\|") if in_table else code
 
-    return re.sub(word + r"(\d+)x", restored, to_markdown(_CODE.sub(lifted, html)))
+    markdown = to_markdown(_CODE.sub(lifted, html), keep_links=limits.keep_links)
+    return re.sub(word + r"(\d+)x", restored, markdown)
 
 
 def _math(match: re.Match[str]) -> str:

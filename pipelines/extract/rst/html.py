@@ -90,6 +90,7 @@ class HtmlOf:
         self.lines = lines
         self.language = language
         self.level = 0
+        self.targets: dict[str, str] = {}  # of links, by name
 
     def of(self, node: nodes.Node) -> str:
         """The HTML of a node and all that it holds."""
@@ -216,6 +217,15 @@ class HtmlOf:
         tag = "th" if isinstance(node.parent.parent, nodes.thead) else "td"
         spans = f' colspan="{node.get("morecols", 0) + 1}" rowspan="{node.get("morerows", 0) + 1}"'
         return f"<{tag}{spans}>{self.inside(node)}</{tag}>"
+
+    def _document(self, node: nodes.document) -> str:
+        for target in node.findall(nodes.target):
+            self.targets |= dict.fromkeys(target["names"], target.get("refuri", ""))
+        return self.inside(node)
+
+    def _reference(self, node: nodes.reference) -> str:
+        target = node.get("refuri") or self.targets.get(node.get("refname", ""), "")
+        return f'<a href="{html.escape(target)}">{self.inside(node)}</a>' if target else self.inside(node)
 
     def _footnote_reference(self, node: nodes.footnote_reference) -> str:
         return f'<a class="footnote-reference">{escape(node.astext())}</a>'

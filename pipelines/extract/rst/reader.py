@@ -48,7 +48,7 @@ def extract_rst(body: bytes, content_type: str | None, name: str, limits: Extrac
         raise Unreadable("too_deep", "nested too deep for docutils") from None
     except Exception as error:
         raise Unreadable("parser_error", f"{type(error).__name__}: {error}") from error
-    markdown = to_markdown(f"<html><body>{content}</body></html>")
+    markdown = to_markdown(f"<html><body>{content}</body></html>", keep_links=limits.keep_links)
     if not markdown.strip():
         raise NoText
     return _page(document, fields, markdown, stated_licence(text, _COMMENTS))
