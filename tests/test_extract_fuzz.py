@@ -249,6 +249,41 @@ def test_soup(pieces: list[str]) -> None:
     assert extract(page) == first
 
 
+HREFS = [
+    "https://a.example/x",
+    "HTTP://a.example/(|)",
+    "https://a.example/&#10;```",
+    "https://",
+    "/x",
+    "https://a b\\]",
+]
+LINKS = [
+    *(f"<a href='{href}'>" for href in HREFS),
+    "</a>",
+    "[",
+    "]",
+    "](x)",
+    "`",
+    "|",
+    "a",
+    "\n",
+    "<h2>",
+    "<td>",
+    "<dt>",
+]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(LINKS) | PIECES, max_size=30))
+def test_soup_of_links(pieces: list[str]) -> None:
+    """Targets that are kept change no words, and end no line, cell or fence."""
+    page = "".join(pieces)
+    text = to_markdown(page, keep_links=True)
+    assert "\0" not in text
+    assert text.count("\n") == to_markdown(page).count("\n")
+    check_fences(text)
+
+
 @given(
     st.lists(st.sampled_from([*(f"<{name}>" for name in NESTING), "a", "```", "<pre>", "\n"]), min_size=1, max_size=6),
     st.integers(2, 60),
