@@ -21,7 +21,7 @@ BULLET = re.compile(r"([•◦▪▫‣⁃●○■□–—*∗·➢➤✓\uf0b
 MONO = 0.9
 
 _LEADERS = re.compile(r"(?:\s?[.·…]){4,}\s*(?:[\divxlc]+(?:,\s*\d+)*)?\s*$")
-_ENTRY = re.compile(r"\S.*(?:\s?[.·…]){12,}\s*[\divxlc]+\s*$")
+_ENTRY = re.compile(r"(?:\s?[.·…]){12}\s{0,9}[\divxlc]{1,7}\s*$")
 _COUNTED = 3  # so many lines in a row show that their numbers count them
 _PAGE = re.compile(r"\s(?:\d{1,4}|[ivxlc]{1,7})$")
 # What typesetters put where a listing meets the end of a page.
