@@ -13,7 +13,7 @@ from pipelines.extract.pdf.words import code_text
 _MAX_GAP = 200
 _SAMPLE = 400
 _GOOD_FIT = 0.97
-_POOR_FIT = 0.5
+_POOR_FIT = 0.7
 
 
 def lay_out(lines: list[Line], pitch: float) -> str:
