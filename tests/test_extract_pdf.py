@@ -303,6 +303,39 @@ def test_stars_as_bullets() -> None:
     assert "\n- one thing\n- another\n" in paper.page().text
 
 
+def test_numbers_of_lines_in_the_font_of_prose_leave() -> None:
+    paper = Paper()
+    paper.prose(PROSE)
+    lines = LISTING.split("\n")
+    for number, line in enumerate(lines, 7):
+        x, y = paper._room(12)
+        paper.pdf.set_font("Times", size=6)
+        paper.pdf.text(x, y, str(number))
+        # As listings are set by LaTeX: letters stand further apart than their font has them.
+        paper.pdf.set_font("Courier", size=9)
+        for column, letter in enumerate(line):
+            paper.pdf.text(x + 20 + 6.2 * column, y, letter)
+    paper._y += 10
+    paper.prose(PROSE)
+    assert fences(paper.page().text) == [LISTING]
+
+
+def test_letters_set_closer_than_their_columns() -> None:
+    paper = Paper()
+    paper.prose(PROSE)
+    pdf = paper.pdf
+    for line in LISTING.split("\n"):
+        x, y = paper._room(11)
+        pdf.set_font("Courier", size=8)
+        for word in re.finditer(r"\w+|[^\w ]", line):
+            glue = (5.6 - 4.8) * len(word.group()) / (len(word.group()) + 1)
+            for index, letter in enumerate(word.group()):
+                pdf.text(x + 5.6 * word.start() + glue * (index + 1) + 4.8 * index, y, letter)
+    paper._y += 10
+    paper.prose(PROSE)
+    assert fences(paper.page().text) == [LISTING]
+
+
 def test_headers_that_name_the_section() -> None:
     pdf = FPDF(unit="pt")
     for number in range(12):

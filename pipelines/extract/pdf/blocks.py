@@ -11,7 +11,7 @@ from statistics import median
 from typing import Literal
 
 from pipelines.extract.pdf.columns import Column
-from pipelines.extract.pdf.layout import Line
+from pipelines.extract.pdf.layout import Line, Segment, line_of
 from pipelines.extract.pdf.tables import Row, read_table
 
 # `term`: what the block below it, further right, explains. `note`: a footnote.
@@ -21,7 +21,8 @@ BULLET = re.compile(r"([•◦▪▫‣⁃●○■□–—*∗·➢➤✓\uf0b
 MONO = 0.9
 
 _LEADERS = re.compile(r"(?:\s?[.·…]){4,}\s*(?:[\divxlc]+(?:,\s*\d+)*)?\s*$")
-_ENTRY = re.compile(r"\S.*(?:\s?[.·…]){12,}\s*[\divxlc]+\s*$")
+_ENTRY = re.compile(r"(?:\s?[.·…]){12}\s{0,9}[\divxlc]{1,7}\s*$")
+_COUNTED = 3  # so many lines in a row show that their numbers count them
 _PAGE = re.compile(r"\s(?:\d{1,4}|[ivxlc]{1,7})$")
 # What typesetters put where a listing meets the end of a page.
 _CONTINUED = re.compile(r"\s*\(continue(?:s on next|d from previous) page\)\s*")
@@ -129,6 +130,35 @@ def _without_contents(column: Column) -> list[Line]:
     while last < len(lines) and _is_entry(lines[last], column):
         last += 1
     return lines[:first] + lines[last:]
+
+
+def without_gutter(column: Column) -> Column:
+    """The column without numbers in the letters of prose that count lines of code in their margin."""
+    lines = column.lines
+    numbers = [_number_before_code(line) for line in lines]
+    kept: list[Line] = []
+    at = 0
+    while at < len(lines):
+        end = at + 1
+        while numbers[at] and end < len(lines) and numbers[end] == numbers[at] + end - at:
+            end += 1
+        for line in lines[at:end]:
+            if end - at < _COUNTED:
+                kept.append(line)
+            elif len(line.runs) > 1:
+                first = line.segments[0].runs[1:]
+                kept.append(line_of([Segment(first), *line.segments[1:]] if first else line.segments[1:]))
+        at = end
+    return Column(kept, column.x0, column.x1)
+
+
+def _number_before_code(line: Line) -> int:
+    """The number that stands before code, or alone before an empty line; 0 if there is none."""
+    first, *others = line.runs
+    text = first.text.strip()
+    if not text.isdecimal() or len(text) > 4 or first.font.mono:
+        return 0
+    return int(text) if all(run.font.mono for run in others) else 0
 
 
 def _is_entry(line: Line, column: Column) -> bool:

@@ -139,7 +139,7 @@ class Reader:
             pdfium_c.FPDFText_GetCharOrigin(raw, index, x_at, y_at)
             if turn >= 0 and size > 0:
                 start, end, base = _turned(turn, box, x.value, y.value)
-                text = chr(code) if is_code or code in _SPACES else _text(code)
+                text = chr(code) if is_code or 0x20 <= code < 0x7F or code in _SPACES else _text(code)
                 yield Char(text, start, end, base, turn, size, font, spaced, not is_code, key)
                 spaced = False
 

@@ -15,7 +15,7 @@ import pypdfium2 as pdfium
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page, Unreadable
 from pipelines.extract.pdf import unmapped
-from pipelines.extract.pdf.blocks import Block, blocks_of, style_of
+from pipelines.extract.pdf.blocks import Block, blocks_of, style_of, without_gutter
 from pipelines.extract.pdf.columns import aligned, columns
 from pipelines.extract.pdf.drawn import composed_text
 from pipelines.extract.pdf.glyphs import Glyphs, Reader
@@ -119,6 +119,7 @@ def _markdown(pages: list[Glyphs]) -> tuple[str, str]:
     """The text of all pages, and its first heading of the highest level."""
     lines = without_furniture([lines_of(page) for page in pages])
     parts = aligned([(index, column) for index, page in enumerate(lines) for column in columns(page)])
+    parts = [(index, without_gutter(column)) for index, column in parts]
     style = style_of(column for _, column in parts)
     words = vocabulary(line for _, column in parts for line in column.lines)
     blocks: list[tuple[int, Block]] = []
