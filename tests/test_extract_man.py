@@ -189,6 +189,24 @@ def test_indented_lines_and_prompts_are_literal() -> None:
     ]
 
 
+def test_a_prompt_of_root_and_what_it_prints_are_literal() -> None:
+    body = ".PP\n# ip stats show dev swp1\n.br\n1: swp1:\n.br\n    RX:  bytes  packets\n.PP\nText.\n"
+    assert fences(man(body)) == ["# ip stats show dev swp1\n1: swp1:\n    RX:  bytes  packets\n"]
+
+
+def test_an_indented_paragraph_without_a_term_is_a_paragraph() -> None:
+    assert man("It came from the book:\n.IP\nhttps://book.example/\n.PP\nSee it.\n") == (
+        "It came from the book:\n\nhttps://book.example/\n\nSee it.\n"
+    )
+    assert man(".TP\n.B \\-a\nOne.\n.IP\nMore.\n") == "`-a`\n: One.\n\n  More.\n"
+
+
+def test_a_command_above_a_deeper_level_is_its_term() -> None:
+    assert man(".PP\nrdma dev set mlx5_3 name rdma_0\n.RS\nRenames it.\n.RE\n") == (
+        "rdma dev set mlx5_3 name rdma_0\n: Renames it.\n"
+    )
+
+
 def test_tables() -> None:
     body = (
         ".TS\nallbox tab(:);\ncb s s\nlb lb lb\nl l l.\nEvents\nName:Flag:What\n_\nRead:\\fBPOLLIN\\fR:T{\nNew data\n"
@@ -258,6 +276,19 @@ def test_code_of_pod_pages_has_no_quotes_around_it() -> None:
     preamble = ".ie n \\{\\\n.    ds C` \"\"\n.    ds C' \"\"\n'br\\}\n.el\\{\\\n.    ds C`\n.    ds C'\n'br\\}\n"
     body = "\\&\\f(CW\\*(C`use feature \"say\"\\*(C'\\fR is \\f(CW\\*(C`eval\\*(C'\\fRed.\n"
     assert man(preamble + body) == '`use feature "say"` is `eval`ed.\n'
+
+
+def test_terms_of_pod_pages_are_code() -> None:
+    body = '.ie n .IP """cv_dump""" 4\n.el .IP "\\f(CWcv_dump\\fR" 4\n.IX Item "cv_dump"\ndump the contents of a thing\n.RS 4\n.Sp\n'
+    body += ".Vb 1\n\\& void  cv_dump(const CV *cv)\n.Ve\n.RE\n.RS 4\n.RE\n"
+    text = man(body)
+    assert text.startswith("`cv_dump`\n: dump the contents of a thing\n\n")
+    assert fences(text) == [" void  cv_dump(const CV *cv)\n"]
+
+
+def test_quotes_in_terms_of_pod_pages_stay() -> None:
+    body = '.ie n .IP """key"" (\\fBKEY\\fR) <octet string>" 4\n.el .IP "``key\'\' (\\fBKEY\\fR) <octet string>" 4\nSets it.\n'
+    assert man(body) == '`"key" (KEY) <octet string>`\n: Sets it.\n'
 
 
 def test_lists_that_lines_draw() -> None:

@@ -119,11 +119,14 @@ class Blocks:
         self.levels[-1].item = None
 
     def item(self, term: list[Run], *, more: bool = False) -> None:
-        """A new item: a bullet, a number, or a term; `more` gives the last item one more term."""
+        """A new item: a bullet, a number, or a term; `more` gives the last item one more term.
+
+        Without a term, the text that follows is a paragraph of the item that is open, or of none.
+        """
         self.close()
         level = self.levels[-1]
         text = plain(term).strip()
-        if not text and level.item is not None and not more:
+        if not text and not more:
             return
         kind, number = _kind(text)
         if more and level.item is not None and level.container.children[-1].tag == "dl":
@@ -148,7 +151,12 @@ class Blocks:
         self.close()
         target = level.item or level.container
         deeper = len(self.levels) < MAX_LEVELS
-        if deeper and last is not None and target.children[-1:] == [last] and _is_term(last.runs):
+        if (
+            deeper
+            and last is not None
+            and target.children[-1:] == [last]
+            and _is_term(last.runs, level.item is not None)
+        ):
             target.children[-1] = Node("dl", children=[Node("dt", last.runs), Node("dd")])
             target = target.children[-1].children[-1]
             self.levels.append(_Level(target))
@@ -197,10 +205,12 @@ def _kind(term: str) -> tuple[str, int]:
     return ("ol", int(found[1])) if found and not term.isdecimal() else ("dl", 0)
 
 
-def _is_term(runs: list[Run]) -> bool:
-    """Whether a paragraph before a deeper level is a term: short, marked or an option, no sentence."""
+def _is_term(runs: list[Run], in_item: bool) -> bool:
+    """Whether a paragraph before a deeper level is a term: short, no sentence, and marked, or no text of an item."""
     text = plain(runs).strip()
     if not text or len(text) > 300 or (_PROSE_END.search(text) and not text.endswith("...")):
         return False
     first = next(run for run in runs if run[0].strip())
-    return first[1] != "R" or text.startswith("-") or len(text.split()) <= 5
+    if first[1] != "R" or text.startswith("-"):
+        return True
+    return not in_item and len(text.split()) <= (5 if text[0].isupper() or ": " in text else 8)

@@ -33,6 +33,7 @@ _STRINGS |= {
     "lp": "(",
 }
 _STRINGS |= {"rp": ")"}
+_QUOTED_TERM = re.compile(r'\s*\.(?:IP|S[HS])\s+".*""')
 # The quotes that pod2man puts around code on terminals; with fonts there are none.
 _CODE_QUOTES = frozenset(["C`", "C'"])
 
@@ -196,12 +197,14 @@ class Roff:
             self.macros[new] = self.macros[old.strip()]
 
     def _if(self, rest: str, *, alternative: bool = False) -> None:
-        # What pages made from DocBook do for terminals draws a bullet; their other way says "list".
+        # What pages made from DocBook do for terminals draws a bullet; their other way says "list". Those made from
+        # POD put quotes around the code in terms and headings; their other way sets it as code.
         rest = self.interpolate(rest)
         holds, then = self._condition(rest)
         if alternative:
             first = self._peek() if then.strip() in ("\\{", "\\{\\") else then
             holds = holds and not first.strip().removeprefix("\\{").startswith("\\h'-0")
+            holds = holds and not (_QUOTED_TERM.match(then) and "\\f(C" in self._peek())
             self._otherwise.append(not holds)
         self._branch(then, holds)
 

@@ -103,7 +103,7 @@ def _as_lines(node: Node) -> Node:
         return node
     text = "".join("\n" if run == JOINT else run[0] for run in node.runs)
     lines = text.strip("\n").split("\n")
-    if text.startswith("$ ") or (text.strip() and all(line.startswith(("  ", "\t")) for line in lines)):
+    if text.startswith(("$ ", "# ")) or (text.strip() and all(line.startswith(("  ", "\t")) for line in lines)):
         return Node("pre", lines=lines)
     return node
 
