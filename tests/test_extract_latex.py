@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
-from pipelines.extract.latex.reader import extract_latex, find_main, flatten
+from pipelines.extract.latex.project import documents
+from pipelines.extract.latex.reader import extract_latex
 from pipelines.extract.page import NoText, Page, Unreadable
+from pipelines.extract.records import Raw, read_raw
 
 LIMITS = ExtractSettings()
 PARSER = MarkdownIt("commonmark").enable("table")
@@ -289,26 +295,64 @@ def test_frames_and_theorems() -> None:
 # ---------------------------------------------------------------- many files
 
 
-def test_papers_of_many_files() -> None:
-    files = {
-        "src/main.tex": b"\\documentclass{a}\\begin{document}\\input{parts/one} % \\input{gone}\n\\include{two}\\end{document}",
-        "src/parts/one.tex": b"One \\input{deep} \\input{missing}",
-        "src/parts/deep.tex": b"deep \\input{parts/one}",
-        "src/two.tex": b"Two",
-        "standalone.tex": b"\\documentclass{standalone}\\begin{document}x\\end{document}",
-        "notes.txt": b"\\documentclass{a}\\begin{document}",
-    }
-    assert find_main(files) == "src/main.tex"
-    flat = flatten(files, "src/main.tex")
-    assert flat == (
-        "\\documentclass{a}\\begin{document}One deep \\input{parts/one} \\input{missing} % \\input{gone}\nTwo\\end{document}"
-    )
-    assert find_main({"a.tex": b"no class"}) is None
+def flat(**files: str) -> list[tuple[str, str]]:
+    return list(documents({name.replace("__", "/") + ".tex": body.encode() for name, body in files.items()}))
+
+
+def document(body: str) -> str:
+    return f"\\documentclass{{a}}\\begin{{document}}{body}\\end{{document}}"
+
+
+def test_a_paper_is_one_document_however_many_files_it_has() -> None:
+    assert flat(
+        src__main=document("\\input{parts/one} % \\input{gone}\n\\include{two}"),
+        src__parts__one="One \\input{deep} \\input{missing}",
+        src__parts__deep="deep \\input{parts/one}",
+        src__two="Two",
+        other=document("x"),
+        notes="a note",
+    ) == [
+        ("src/main.tex", document("One deep \\input{parts/one} \\input{missing} % \\input{gone}\nTwo")),
+        ("other.tex", document("x")),
+        ("notes.tex", "a note"),
+    ]
+
+
+def test_a_document_inside_another_is_its_body() -> None:
+    assert flat(a=document("A"), main=document("\\subfile{a}B")) == [("main.tex", document("AB"))]
+
+
+def test_documents_that_input_each_other() -> None:
+    assert [name for name, _ in flat(a=document("\\input{b}"), b=document("\\input{a}"))] == ["a.tex"]
+    assert [name for name, _ in flat(a=document("\\input{a}"))] == ["a.tex"]
+
+
+def test_a_file_is_found_where_a_build_would_have_put_it() -> None:
+    assert flat(main=document("\\input{out/one}"), text__one="One") == [("main.tex", document("One"))]
+    twice = flat(main=document("\\input{out/one}"), text__one="One", draft__one="1")
+    assert twice[0] == ("main.tex", document("\\input{out/one}"))
 
 
 def test_inputs_without_end_are_bounded() -> None:
-    files = {f"f{n}.tex": b"x" * 1000 + b"\\input{f%d}" % (n + 1) * 10 for n in range(40)}
-    assert len(flatten(files, "f0.tex")) < 100_000_000
+    files = {f"f{n}": "x" * 1000 + f"\\input{{f{n + 1}}}" * 10 for n in range(40)}
+    main, *_ = flat(main=document("\\input{f0}"), **files)
+    assert len(main[1]) < 100_000_000
+
+
+def test_the_files_of_an_archive(tmp_path: Path) -> None:
+    archive = tmp_path / "paper.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, body in (
+            ("p/b.tex", "\\name{} waits"),
+            ("p/a.tex", document("\\def\\name{Ring}\\input{b}")),
+            ("p/x.md", "x"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(body)
+            tar.addfile(member, io.BytesIO(body.encode()))
+    found = [each for each in read_raw(str(archive), "paper.tar.gz", 1 << 20) if isinstance(each, Raw)]
+    assert [each.name for each in found] == ["p/x.md", "p/a.tex"]
+    assert read(found[1].body.decode()).text == "Ring waits\n"
 
 
 # ---------------------------------------------------------------- hostile sources

@@ -22,15 +22,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawlers.bulk import mbox, mediawiki, stackexchange
-from crawlers.bulk.archive import read_files
+from crawlers.bulk.archive import ArchivedFile, read_files
 from crawlers.bulk.left_out import LeftOut
 from crawlers.content import BodyError
 from crawlers.optout import header_signals
 from crawlers.urls import canonical_url, doc_id
 from crawlers.warc import Damage, Record, read_records
 from pipelines import storage
+from pipelines.extract.latex.project import ENDINGS as LATEX_ENDINGS
+from pipelines.extract.latex.project import documents
 from pipelines.extract.mail.reader import pack_thread
 from pipelines.extract.readers import MAIL_TYPE, QUESTIONS_TYPE, WIKITEXT_TYPE
+
+MAX_WAITING_BYTES = 64 * 1024 * 1024
 
 _ARCHIVE = re.compile(r"\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz)$", re.IGNORECASE)
 _POSTS = re.compile(r"(?:^|[/._-])posts\.xml$", re.IGNORECASE)
@@ -146,15 +150,29 @@ def _from_file(url: str, name: str, path: str) -> Raw | Broken:
 
 
 def _from_archive(url: str, name: str, path: str, max_body_bytes: int) -> Iterator[Raw | Broken]:
-    """The files of a repository; a file stands for itself whatever the archive is called."""
+    """The files of a repository; a file stands for itself whatever the archive is called.
+
+    Of LaTeX, a document is one record, the files that it was written in put together. They wait for the end of the
+    archive; beyond MAX_WAITING_BYTES of them, each further one is a record.
+    """
+
+    def record(member: str, offset: int, body: bytes) -> Raw:
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        return Raw(doc_id(f"file:{path}\0{member}"), "", name, offset, digest, _NEVER, body=body, name=member)
+
+    latex: dict[str, ArchivedFile] = {}
+    waiting = 0
     with storage.open_input(url) as stream:
         for each in read_files(stream, max_body_bytes):
             if isinstance(each, LeftOut):
                 yield Broken("", name, each.offset, each.reason, each.detail)
-                continue
-            digest = "sha256:" + hashlib.sha256(each.body).hexdigest()
-            identity = doc_id(f"file:{path}\0{each.path}")
-            yield Raw(identity, "", name, each.offset, digest, _NEVER, body=each.body, name=each.path)
+            elif each.path.lower().endswith(LATEX_ENDINGS) and waiting + len(each.body) <= MAX_WAITING_BYTES:
+                latex[each.path] = each
+                waiting += len(each.body)
+            else:
+                yield record(each.path, each.offset, each.body)
+    for member, text in documents({member: each.body for member, each in latex.items()}):
+        yield record(member, latex[member].offset, text.encode("utf-8", "replace"))
 
 
 def _from_posts(url: str, name: str, path: str) -> Iterator[Raw | Broken]:
