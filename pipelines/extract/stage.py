@@ -303,4 +303,4 @@ def _newest_first(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return (row["doc_id"], -fetched, row["digest"] or "", row["revision"] or "", row["file"], row["row"])
 
 
-STAGE = Stage("extract", 2, "record", _inputs, _settings, _make)
+STAGE = Stage("extract", 3, "record", _inputs, _settings, _make)
