@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from manifests.load import load_generators
 from manifests.models import ExtractSettings
 from pipelines.extract.decode import decode
 from pipelines.extract.html.reader import extract_html
@@ -36,6 +37,11 @@ def test_golden(path: Path) -> None:
     page = extract(path.read_bytes(), "text/html")
     assert page.method == "selector"
     assert page.text == path.with_suffix(".md").read_text()
+
+
+def test_each_generator_has_a_golden_page() -> None:
+    found = {extract(path.read_bytes(), "text/html").generator for path in GOLDEN}
+    assert {each.name for each in load_generators()[1]} <= found
 
 
 def test_opt_outs_and_title() -> None:
