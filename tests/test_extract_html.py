@@ -221,6 +221,18 @@ def test_an_image_says_nothing_that_its_caption_says(alt: str, caption: str, tex
     assert extract(f"<body><main>{figure}</main></body>").text == text
 
 
+@pytest.mark.parametrize(
+    ("formula", "text"),
+    [
+        ('<math display="inline"><msup><mn>2</mn><mi>k</mi></msup></math>', "a $2^k$ b\n"),
+        ('<math display="block"><msup><mn>2</mn><mi>k</mi></msup></math>', "a\n\n$$2^k$$\n\nb\n"),
+        ('<span class="math inline">2<sup><em>k</em></sup> + x<sub>1</sub></span>', "a $2^{k} + x_{1}$ b\n"),
+    ],
+)
+def test_formulas_in_a_line_and_on_their_own(formula: str, text: str) -> None:
+    assert extract(f"<body><main><p>a {formula} b</p></main></body>").text == text
+
+
 KEEPING = ExtractSettings(keep_links=True)
 LINKED = [
     ("<p>See <a href='https://a.example/x'>the manual</a>.</p>", "See [the manual](https://a.example/x).\n"),

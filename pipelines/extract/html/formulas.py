@@ -12,8 +12,11 @@ _ANNOTATION = re.compile(r'<annotation encoding="application/x-tex">(.*?)</annot
 _MATH = re.compile(r"<math\b.*?</math>", re.DOTALL)
 _ALT = re.compile(r'\salt="([^"]*)"')
 _TAGS = re.compile(r"<[^>]*>")
+# What is set with HTML alone, as pandoc does without a library for formulas.
+_RAISED = re.compile(r"<(/?su[bp])>")
+_TEX_OF = {"sup": "^{", "sub": "_{", "/sup": "}", "/sub": "}"}
 _DISPLAY = re.compile(
-    r'\sdisplay="block"|mode=display|\bdisplay(?:-?math|style)?\b|katex-display|mwe-math-fallback-image-display'
+    r'\sdisplay="block"|mode=display|\bdisplay(?:-?math|style)?\b(?!="(?:inline|false)")|katex-display|mwe-math-fallback-image-display'
 )
 _MAX_BYTES = 1 << 20
 _DIV, _IMAGE, _SCRIPT = TAG["div"], TAG["img"], TAG["script"]
@@ -42,4 +45,7 @@ def _tex(markup: str, tag: str, number: int) -> str:
     if found := _ALT.search(tag if number == _IMAGE else markup):
         return entities.unescape(found[1])
     inside = markup[len(tag) :].rpartition("</")[0]
-    return inside if number == _SCRIPT else entities.unescape(_TAGS.sub("", inside)).strip()
+    if number == _SCRIPT:
+        return inside
+    inside = _RAISED.sub(lambda found: _TEX_OF[found[1]], inside)
+    return entities.unescape(_TAGS.sub("", inside)).strip()

@@ -157,7 +157,7 @@ def _named(start_tag: bytes) -> str:
     if code or tag.startswith("<figure"):
         if name := _behind_marker(words.split()):
             return name
-        if tag.startswith("<code") and words.lower() in LONE_NAMES:
+        if words.lower() in LONE_NAMES and (tag.startswith("<code") or len(words) > 1):
             return words.lower()
         if _RUST.search(words):
             return "rust"
