@@ -9,13 +9,14 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from manifests.models import CommonRules, Generator, PageManifest, Recipe, Source
+from manifests.models import CommonRules, Generator, Names, PageManifest, Recipe, Source
 
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -176,10 +177,17 @@ def load_generators(directory: Path = Path(__file__).parent / "generators") -> t
     return common, generators
 
 
+@cache
+def load_names() -> Names:
+    """The names that documentation writes as variables, from `names.yaml`."""
+    return _load(Names, Path(__file__).with_name("names.yaml"), lambda value: value)
+
+
 def generators_digest(directory: Path = Path(__file__).parent / "generators") -> str:
-    """A hash of the files of generators and of the model for other pages: what they say decides what is extracted."""
+    """A hash of the generators, of the names and of the model for other pages: they decide what is extracted."""
     digest = hashlib.sha256()
-    for path in (*sorted(directory.iterdir()), directory.parent / "content.json"):
+    beside = [directory.parent / name for name in ("content.json", "names.yaml")]
+    for path in (*sorted(directory.iterdir()), *beside):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -96,6 +96,15 @@ class PageManifest(Model):
     generators: list[Generator]
 
 
+class Names(Model):
+    """Names that documentation writes as variables, and what a reader of the page sees: by variable."""
+
+    aws: dict[str, str]
+    elastic: dict[str, str]
+    github: dict[str, str]
+    kubernetes_headings: dict[str, str]
+
+
 # ---------------------------------------------------------------- sources
 
 

@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Callable
 
-from pipelines.extract import names
+from manifests.load import load_names
 from pipelines.extract.source_html import balanced, escape, footnote_mark
 
 _TAG = re.compile(r"<[^<>]*>")
@@ -164,7 +164,7 @@ class Inline:
         name = match[2].lower()
         if match[1]:
             return match[0][1:]
-        for known in (self.attributes, INTRINSIC, _SHARED, names.AWS):
+        for known in (self.attributes, INTRINSIC, _SHARED, load_names().aws):
             if name in known:
                 return known[name]
         return match[0]

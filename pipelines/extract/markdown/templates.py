@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pipelines.extract import names
+from manifests.load import load_names
 from pipelines.extract.markdown.blocks import admonition
 from pipelines.extract.markdown.lines import titled
 
@@ -39,7 +39,8 @@ _DATA = re.compile(r"\s*variables\.(?:[\w-]+\.)*(?:prodname_)?([\w-]+)")
 _AUTOTITLE = re.compile(r"\[AUTOTITLE\]\(([^()\s#]{1,500})(?:#[^()\s]{0,200})?\)")
 # An icon in front of the words of a button.
 _ICON = re.compile(r"\{%-?\s*octicon\b[^{}%]*%\}[ ]?")
-_ELASTIC = re.compile(rf"\{{\{{({'|'.join(names.ELASTIC)})\}}\}}")
+_NAMES = load_names()
+_ELASTIC = re.compile(rf"\{{\{{({'|'.join(_NAMES.elastic)})\}}\}}")
 _OF_ELASTIC = re.compile(r"\{\{(?:es|kib|stack|ecloud|ece|eck|ech|serverless-full|serverless-short)\}\}")
 _HEADING_ID = re.compile(r"^(#{1,6}[ ].*\S)[ ]+\[(?:#[\w-]+|[a-z0-9_]+(?:[-.][a-z0-9_]+)+)\][ ]*$", re.M)
 _LIQUID_VALUE = re.compile(
@@ -124,7 +125,7 @@ def without_templates(text: str) -> str:
         text = hugo(text)
     if "{%" in text or "{{" in text:
         if _OF_ELASTIC.search(text):
-            text = _ELASTIC.sub(lambda match: names.ELASTIC[match[1]], text)
+            text = _ELASTIC.sub(lambda match: _NAMES.elastic[match[1]], text)
         text = liquid(text)
     text = _HEADING_ID.sub(r"\1", text)
     if ":::" in text or "[!" in text:
@@ -192,9 +193,9 @@ def _tag(match: re.Match[str], paired: frozenset[str]) -> str:
 def _data_name(key: str) -> str:
     """The name that a variable of GitHub's documentation stands for; else the words of its key."""
     one = key.removesuffix("_plural").removesuffix("s")
-    if key not in names.GITHUB and one in names.GITHUB:
-        return names.GITHUB[one] + "s"
-    return names.GITHUB.get(key) or key.replace("_", " ").replace("-", " ").capitalize()
+    if key not in _NAMES.github and one in _NAMES.github:
+        return _NAMES.github[one] + "s"
+    return _NAMES.github.get(key) or key.replace("_", " ").replace("-", " ").capitalize()
 
 
 def _show(match: re.Match[str], name: str, args: str, closing: bool) -> str:
@@ -214,7 +215,7 @@ def _show(match: re.Match[str], name: str, args: str, closing: bool) -> str:
         return f"`{quoted[0]}`"
     if name == "heading" and quoted:
         word = str(quoted[0])
-        return names.KUBERNETES_HEADINGS.get(word, word.capitalize())
+        return _NAMES.kubernetes_headings.get(word, word.capitalize())
     if name == "glossary_tooltip":
         return values.get("text") or values.get("term_id", "").replace("-", " ")
     return values.get("text") or (values.get("caption", "") if name.startswith("include") else "")
