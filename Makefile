@@ -37,6 +37,8 @@ setup: .venv/.ready
 
 .venv/.ready: .venv/.locked pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "compiling"
+	@$(BIN)/python -m pipelines.compile
 	@touch $@
 
 run: setup

@@ -6,11 +6,18 @@ from dataclasses import asdict
 from typing import Any
 
 from manifests.models import ExtractSettings
-from pipelines.extract.html.reader import to_markdown
 from pipelines.extract.page import NoText, Unreadable
 from pipelines.extract.readers import read
 
-to_markdown("<p>a</p>")  # compiles, or loads, what the first page would otherwise be charged for
+# Pages of a known generator and of none: they compile, or load, what the first record would otherwise be charged for.
+_FIRST_PAGES = (
+    b"<main><h1>a</h1><p>b <a href='https://a.example/'>c</a></p><pre>d</pre></main>",
+    b"<html><body><div>"
+    + b"<p>A ring buffer is a queue of a fixed size.</p>" * 20
+    + b"<pre>a\nb</pre></div></body></html>",
+)
+for _page in _FIRST_PAGES:
+    read(_page, "text/html", "http://localhost/", ExtractSettings(keep_links=True))
 
 
 def extract(header: dict[str, Any], payload: bytes) -> dict[str, Any]:
