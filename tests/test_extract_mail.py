@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 
 from manifests.models import ExtractSettings
 from pipelines.extract.mail.reader import extract_thread, pack_thread, unpack_thread
+from pipelines.extract.mail.text import typed_markdown
 from pipelines.extract.page import NoText, Page, Unreadable
 
 LIMITS = ExtractSettings()
@@ -407,3 +408,8 @@ def test_no_text_breaks_the_reader(lines: list[str]) -> None:
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_reader(body: bytes) -> None:
     assert "Good." in read(mail("Good.\n"), b"From: a\n" + body).text
+
+
+def test_a_hunk_that_is_pasted_alone_is_one_block() -> None:
+    hunk = "@@ -12,2 +12,3 @@\n \tring->head = head;\n-\twake(r);\n+\tif (full)\n+\t\twake(r);"
+    assert typed_markdown(f"Once will do:\n\n{hunk}\n\nSigne\n") == f"Once will do:\n\n```diff\n{hunk}\n```\n\nSigne"

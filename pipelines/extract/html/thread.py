@@ -18,7 +18,8 @@ from pipelines.extract.html.selectors import Sheet, compile_sheet, match
 from pipelines.extract.html.tree import INNER, LAST, START, Ints, Longs, Tree
 
 MAX_NAME = 80
-_STAMP = re.compile(rb'\s(?:datetime|data-time-iso|title)="([^"]+)"')
+# Attributes of elements that hold a date, in which engines write it in full.
+_STAMP = re.compile(rb'\s(?:datetime|data-time-iso|ts|content|data-timeago|data-tippy-content|title)="([^"]+)"')
 _NUMBER = re.compile(r"[-+−]?\d[\d,.]*[kKmM]?")
 
 # The nodes that match the selectors of a field, a list for each selector, in page order.

@@ -50,6 +50,8 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
 def _begins(lines: Sequence[str], at: int) -> bool:
     if _BEGIN.match(lines[at]):
         return any(_HEAD.match(line) or _HUNK.match(line) for line in lines[at + 1 : at + 4])
+    if _HUNK.match(lines[at]):  # of a change that is only pasted
+        return at + 1 < len(lines) and lines[at + 1][:1] in (" ", "\t", "+", "-")
     return lines[at].startswith("--- ") and _is_file_head(lines, at)
 
 

@@ -54,6 +54,8 @@ _LIST_NAME = re.compile(
     r".{1,80}mailing list|.{0,80}\bunsubscribe\b|https?://\S+/(?:mailman|listinfo|archives)\S*|\S+@\S+", re.IGNORECASE
 )
 FOOTER_LINES = 8
+_NAVIGATION = re.compile(r"\s*\[prev in list\]")
+_DOWNLOAD = "[Download RAW message or body]"
 _BEGINNINGS = ("On ", "Le ", "Am ", "El ", "Il ", "Op ", "Den ")
 
 
@@ -111,8 +113,16 @@ def body_markdown(parts: Sequence[Part], said: Said) -> str:
 
 def typed_markdown(text: str) -> str:
     """What someone typed, a mail or a comment, as Markdown: as `body_markdown` of a first message."""
-    made = _blocks(_without_end(text.split("\n")), Said())
+    made = _blocks(_without_end(_without_navigation(text.split("\n"))), Said())
     return "\n\n".join(each for each in made if each.strip())
+
+
+def _without_navigation(lines: list[str]) -> list[str]:
+    """The lines of a message without those that an archive (MARC) writes into the same block, above and below it."""
+    marks = [at for at, line in enumerate(lines) if _NAVIGATION.match(line)]
+    if len(marks) > 1:
+        lines = lines[marks[0] + 1 : marks[-1]]
+    return [line for line in lines if line.strip() != _DOWNLOAD]
 
 
 def _without_seen(markdown: str, said: Said) -> str:
