@@ -53,11 +53,12 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def head() -> Iterator[dict[str, str]]:
     """A head of two cores, on ports and in a directory of its own; its addresses for jobs and for drivers."""
-    ports = {"gcs": free_port(), "dashboard": free_port()}
+    ports = {name: free_port() for name in ("gcs", "dashboard", "agent", "agent_grpc")}
     scratch = Path("/tmp", f"syscorpus-head-{os.getpid()}")  # Ray's sockets need a short path
     process = subprocess.Popen(
         [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2", f"--port={ports['gcs']}", f"--temp-dir={scratch}",
          "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1", f"--dashboard-port={ports['dashboard']}",
+         f"--dashboard-agent-listen-port={ports['agent']}", f"--dashboard-agent-grpc-port={ports['agent_grpc']}",
          "--include-dashboard=true", "--object-store-memory=100000000", "--disable-usage-stats"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "RAY_ADDRESS": "", "RAY_AUTH_MODE": "disabled"},
