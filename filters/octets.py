@@ -134,16 +134,16 @@ def _count_tags(data: Bytes, keys: Hashes, kinds: Bytes, opened: Ints) -> tuple[
         if kind & CLOSES_INLINE and not is_end:
             segment += 1
             lines = 0
+        if kind & LEAF:
+            continue
+        if kind & INLINE and opened[1, slot] != segment:
+            opened[0, slot], opened[1, slot] = 0, segment
+        step = 1 - 2 * is_end if opened[0, slot] or not is_end else 0
+        opened[0, slot] += step
         if kind & INLINE:
-            if opened[1, slot] != segment:
-                opened[0, slot], opened[1, slot] = 0, segment
-            step = 1 - 2 * is_end if opened[0, slot] or not is_end else 0
-            opened[0, slot] += step
             lines += step
             widest = max(widest, lines)
-        elif not kind & LEAF:
-            step = 1 - 2 * is_end if opened[0, slot] or not is_end else 0
-            opened[0, slot] += step
+        else:
             blocks += step
             deepest = max(deepest, blocks)
     return count, deepest + widest

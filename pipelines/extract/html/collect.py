@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -341,20 +342,22 @@ def _code_text(page: Page, node: int, pad: Pad) -> int:
     return code_text(page, node, pad)
 
 
-def block_text(tree: Tree, bits: Longs, node: int) -> str:
-    """The text of a block of code, as it is."""
-    pad = new_pad(int(tree.nodes[STOP, node] - tree.nodes[START, node]))
-    size = _code_text(Page(tree.html, tree.nodes, tree.tag, bits), node, pad)
-    return pad.text[:size].tobytes().decode("utf-8", "replace")
-
-
 @compiled
 def _line_text(page: Page, node: int, pad: Pad) -> int:
     return line_text(page, node, pad)
 
 
+def block_text(tree: Tree, bits: Longs, node: int) -> str:
+    """The text of a block of code, as it is."""
+    return _collected(_code_text, tree, bits, node)
+
+
 def text_of(tree: Tree, bits: Longs, node: int) -> str:
     """The text of a subtree as one line."""
+    return _collected(_line_text, tree, bits, node)
+
+
+def _collected(write: Callable[[Page, int, Pad], int], tree: Tree, bits: Longs, node: int) -> str:
     pad = new_pad(int(tree.nodes[STOP, node] - tree.nodes[START, node]))
-    size = _line_text(Page(tree.html, tree.nodes, tree.tag, bits), node, pad)
+    size = write(Page(tree.html, tree.nodes, tree.tag, bits), node, pad)
     return pad.text[:size].tobytes().decode("utf-8", "replace")

@@ -62,9 +62,7 @@ def extract_html(body: bytes, content_type: str | None, url: str, limits: Extrac
     tree = _parse(text)
     numbers, said = recognise(tree)
     metadata = read_metadata([_element(tree, node) for node in said], url)
-    found = next((found for number in numbers if (found := find_content(tree, number))), None)
-    if found and limits.keep_links:
-        mark_links(tree, found.bits)
+    found = next((found for number in numbers if (found := _find(tree, number, limits.keep_links))), None)
     markdown, method = (_content(tree, found), "selector") if found else ("", "")
     if not markdown:
         markdown, method = _generic(tree, text, url, keep_links=limits.keep_links)
@@ -76,9 +74,7 @@ def extract_html(body: bytes, content_type: str | None, url: str, limits: Extrac
 def to_markdown(html: str, *, keep_links: bool = False) -> str:
     """All of an HTML text as Markdown: for readers whose format is converted by way of HTML."""
     tree = _parse(html.encode("utf-8", "replace"))
-    found = find_content(tree, WHOLE_TEXT)
-    if found and keep_links:
-        mark_links(tree, found.bits)
+    found = _find(tree, WHOLE_TEXT, keep_links)
     text = _prose_nfc(_markdown(tree, found.bits, 0)) if found else ""
     return text and text + "\n"
 
@@ -88,6 +84,14 @@ def _parse(text: bytes) -> Tree:
         return read_tree(LexborHTMLParser(text).html or "")
     except SelectolaxError as error:
         raise Unreadable("parser_error", f"{type(error).__name__}: {error}") from error
+
+
+def _find(tree: Tree, number: int, keep_links: bool) -> Found | None:
+    """`find_content`, and the links whose targets are kept."""
+    found = find_content(tree, number)
+    if found and keep_links:
+        mark_links(tree, found.bits)
+    return found
 
 
 def _element(tree: Tree, node: int) -> Element:
@@ -117,10 +121,8 @@ def _generic(tree: Tree, html: bytes, url: str, *, keep_links: bool) -> tuple[st
 
     Where our model is not sure, trafilatura is asked; it is believed if it kept every block of code that the body has.
     """
-    found = find_content(tree, UNKNOWN_PAGE)
+    found = _find(tree, UNKNOWN_PAGE, keep_links)
     assert found is not None
-    if keep_links:
-        mark_links(tree, found.bits)
     if text_size(tree, found.bits, 0) < MIN_JUDGED:
         return _markdown(tree, found.bits, 0), "whole"
     sure = find_main_content(tree, found.bits)
@@ -148,9 +150,7 @@ def _judged(html: bytes, url: str, blocks: int, *, keep_links: bool) -> str:
     if not kept:
         return ""
     tree = _parse(kept.encode("utf-8", "replace"))
-    whole = find_content(tree, WHOLE_TEXT)
-    if whole and keep_links:
-        mark_links(tree, whole.bits)
+    whole = _find(tree, WHOLE_TEXT, keep_links)
     if whole is None or len(find_places(tree, whole.bits, 0)) < blocks:
         return ""
     return _markdown(tree, whole.bits, 0)
