@@ -1,7 +1,8 @@
 """Compiled functions: numba's, with a cache that notices when any of them changes.
 
 numba keys its cache by the file of a function alone, but freezes constants of other files into the machine code.
-So the cache lies in a directory named after the contents of all files that hold compiled functions or constants.
+So the cache lies in a directory named after the contents of all files that hold compiled functions or constants:
+under `filters/` those that import this one. A constant that a compiled function uses stands in such a file.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ _njit: Any = numba.njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).resolve().parents[1]
-_SOURCES = ("filters", "pipelines/extract/html")
 
 
 def _use_cache() -> None:
     digest = hashlib.sha256()
-    for source in sorted(path for folder in _SOURCES for path in (_ROOT / folder).glob("*.py")):
-        digest.update(source.read_bytes())
+    for source in (
+        *sorted((_ROOT / "filters").rglob("*.py")),
+        *sorted((_ROOT / "pipelines/extract/html").glob("*.py")),
+    ):
+        content = source.read_bytes()
+        if source.parent.name == "html" or b"from filters.compiled import" in content or source == Path(__file__):
+            digest.update(content)
     for base in (Path(__file__).parent / "__pycache__", Path.home() / ".cache" / "syscorpus"):
         place = base / f"kernels-{digest.hexdigest()[:16]}"
         try:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import functools
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from filters.compiled import compiled
 from filters.stream import Hashes, Offsets, Stream, combine
 
 SEED = 1
@@ -34,7 +34,7 @@ def shingle_hashes(stream: Stream, document: int, width: int) -> Words32:
 
     A document of fewer words is one shingle; one of none has none.
     """
-    begin, end = stream.offsets[document], stream.offsets[document + 1]
+    begin, end = stream.word_offsets[document], stream.word_offsets[document + 1]
     out = np.empty(max(0, end - begin), dtype=np.uint32)
     return out[: _shingles(stream.hashes, begin, end, width, out)]
 
@@ -42,12 +42,12 @@ def shingle_hashes(stream: Stream, document: int, width: int) -> Words32:
 def signatures(stream: Stream, count: int, width: int) -> Words32:
     """Shape (documents, count). The signature of a document without words is all ones."""
     a, b = permutations(count)
-    out = np.full((len(stream.offsets) - 1, count), 0xFFFFFFFF, dtype=np.uint32)
-    _sign(stream.hashes, stream.offsets, width, a, b, out)
+    out = np.full((len(stream.word_offsets) - 1, count), 0xFFFFFFFF, dtype=np.uint32)
+    _sign(stream.hashes, stream.word_offsets, width, a, b, out)
     return out
 
 
-@numba.njit(cache=True)
+@compiled
 def _shingles(hashes: Hashes, begin: int, end: int, width: int, out: Words32) -> int:
     if end == begin:
         return 0
@@ -59,7 +59,7 @@ def _shingles(hashes: Hashes, begin: int, end: int, width: int, out: Words32) ->
     return end - begin - width + 1
 
 
-@numba.njit(cache=True)
+@compiled
 def _mix32(value: np.uint32) -> np.uint32:
     value = np.uint32(value ^ (value >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     value = np.uint32(value)
@@ -68,7 +68,7 @@ def _mix32(value: np.uint32) -> np.uint32:
     return np.uint32(value ^ (value >> np.uint32(16)))
 
 
-@numba.njit(cache=True)
+@compiled
 def _sign(hashes: Hashes, offsets: Offsets, width: int, a: Words32, b: Words32, out: Words32) -> None:
     longest = 0
     for document in range(len(offsets) - 1):

@@ -81,4 +81,4 @@ def _batches(table: pa.Table) -> Iterator[pa.Table]:
             begin, size = index + 1, 0
 
 
-STAGE = Stage("classify", 1, "document", lambda run: parts_before(run, "classify"), _settings, _make)
+STAGE = Stage("classify", 2, "document", lambda run: parts_before(run, "classify"), _settings, _make)
