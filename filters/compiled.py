@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,15 +22,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 _ROOT = Path(__file__).resolve().parents[1]
 
 
+def _sources() -> Iterator[bytes]:
+    yield Path(__file__).read_bytes()
+    for path in sorted((_ROOT / "pipelines/extract/html").glob("*.py")):
+        yield path.read_bytes()
+    for path in sorted((_ROOT / "filters").rglob("*.py")):
+        content = path.read_bytes()
+        if b"from filters.compiled import" in content:
+            yield content
+
+
 def _use_cache() -> None:
     digest = hashlib.sha256()
-    for source in (
-        *sorted((_ROOT / "filters").rglob("*.py")),
-        *sorted((_ROOT / "pipelines/extract/html").glob("*.py")),
-    ):
-        content = source.read_bytes()
-        if source.parent.name == "html" or b"from filters.compiled import" in content or source == Path(__file__):
-            digest.update(content)
+    for content in _sources():
+        digest.update(content)
     for base in (Path(__file__).parent / "__pycache__", Path.home() / ".cache" / "syscorpus"):
         place = base / f"kernels-{digest.hexdigest()[:16]}"
         try:
