@@ -1,63 +1,107 @@
-"""Which documents stay: thresholds over the columns that `classify` computed. Nothing is read again."""
+"""Which documents stay: rules over the columns that `classify` computed. Nothing is read again.
+
+The rules are data: those of `manifests/quality.yaml`, with the limits that a recipe changes and the rules it adds.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from manifests.models import FilterSettings
+from manifests.load import load_rules
+from manifests.models import Bound, FilterSettings, Rule
 
-Failed = list[tuple[str, float | str]]
+Failed = list[tuple[str, str]]
 Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-COLUMNS = (
-    "words",
-    "prose_words",
-    "prose_word_bytes",
-    "prose_characters",
-    "prose_letters",
-    "prose_lines",
-    "repeated_lines",
-    "language",
-    "language_score",
-    "datatrove_failed",
-)
-_NO_NUMBERS = ("language", "datatrove_failed")
+_ALWAYS = ("category", "language", "language_score", "datatrove_failed")
+
+
+def rules_of(settings: FilterSettings) -> list[Rule]:
+    """The rules that judge, in their order, with every limit that the settings change."""
+    changed = [_changed(rule, settings) for rule in (*load_rules(), *settings.rules)]
+    return [rule for rule in changed if rule is not None]
+
+
+def _changed(rule: Rule, settings: FilterSettings) -> Rule | None:
+    special = {name: limits[rule.name] for name, limits in settings.limits_by_category.items() if rule.name in limits}
+    if rule.name in settings.limits:
+        limit = settings.limits[rule.name]
+        if limit is None:
+            return rule.model_copy(update={"only": list(special), "categories": special}) if special else None
+        rule = rule.with_limit(limit)
+    return rule.model_copy(update={"categories": {**rule.categories, **special}}) if special else rule
+
+
+def decides(settings: FilterSettings) -> dict[str, Any]:
+    """All that decides which documents stay, fit for JSON: the settings, and the rules that they leave in force."""
+    return {**settings.model_dump(), "rules_in_force": [rule.model_dump() for rule in rules_of(settings)]}
+
+
+def columns_of(settings: FilterSettings) -> list[str]:
+    """The columns that `judge` needs, each once."""
+    rules = rules_of(settings)
+    named = [name for rule in rules for name in (rule.column, *(bound.column for bound in rule.when))]
+    return list(dict.fromkeys((*_ALWAYS, *named)))
 
 
 def judge(table: pa.Table, settings: FilterSettings) -> list[Failed]:
-    """For each row of a table with COLUMNS, the rules that it fails, with the value that failed; none: it stays.
-
-    Rules of prose judge documents with enough of it (a page of code has no mean sentence).
-    """
-    number = {name: table[name].to_numpy().astype(np.float64) for name in COLUMNS if name not in _NO_NUMBERS}
-    prose = number["prose_words"] >= settings.min_prose_words_for_prose_rules
-    word_length = _ratio(number["prose_word_bytes"], number["prose_words"])
-    letters = _ratio(number["prose_letters"], number["prose_characters"])
-    repeated = _ratio(number["repeated_lines"], number["prose_lines"])
-    rules: list[tuple[str, Values, Mask]] = [
-        ("too_few_words", number["words"], number["words"] < settings.min_words),
-        ("too_many_words", number["words"], number["words"] > settings.max_words),
-        ("long_words", word_length, prose & (word_length > settings.max_mean_word_length)),
-        ("few_letters", letters, prose & (letters < settings.min_letter_share)),
-        ("repeated_lines", repeated, prose & (repeated > settings.max_repeated_line_share)),
-    ]
-    if settings.languages:
-        known = number["language_score"] >= settings.min_language_score
-        other = ~np.isin(table["language"].to_numpy(zero_copy_only=False), settings.languages)
-        rules.append(("language", number["language_score"], known & other))
+    """For each row of a table with `columns_of(settings)`, the rules that it fails and by what; none: it stays."""
     verdicts: list[Failed] = [[] for _ in range(table.num_rows)]
-    for name, value, failed in rules:
-        for row in np.flatnonzero(failed):
-            verdicts[row].append((name, round(float(value[row]), 4)))
+    categories = table["category"].to_numpy(zero_copy_only=False)
+    for rule in rules_of(settings):
+        value, limit = _numbers(table, rule.column), _limits(rule, categories)
+        failed = value > limit if rule.above is not None else value < limit
+        for bound in rule.when:
+            failed &= _within(table, bound)
+        sign = ">" if rule.above is not None else "<"
+        for row in np.flatnonzero(failed).tolist():
+            verdicts[row].append((rule.name, f"{value[row]:.6g} {sign} {limit[row]:.6g}"))
+    _judge_language(table, settings, verdicts)
     if settings.datatrove:
-        for verdict, failed_there in zip(verdicts, table["datatrove_failed"].to_pylist(), strict=True):
-            named = (each.split(":", 1) for each in failed_there)
-            verdict += [(f"datatrove_{name}", reason) for name, reason in named if name in settings.datatrove]
+        _judge_datatrove(table, settings, verdicts)
     return verdicts
 
 
-def _ratio(part: Values, whole: Values) -> Values:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+def _numbers(table: pa.Table, column: str) -> Values:
+    values: Values = table[column].to_numpy(zero_copy_only=False).astype(np.float64)
+    return values
+
+
+def _limits(rule: Rule, categories: npt.NDArray[np.object_]) -> Values:
+    """The limit of a rule for each row; NaN, which nothing lies beyond, where it does not judge."""
+    limits = np.full(len(categories), rule.limit if not rule.only else np.nan)
+    if rule.only:
+        limits[np.isin(categories, rule.only)] = rule.limit
+    for name, limit in rule.categories.items():
+        limits[categories == name] = np.nan if limit is None else limit
+    return limits
+
+
+def _within(table: pa.Table, bound: Bound) -> Mask:
+    value = _numbers(table, bound.column)
+    low = -np.inf if bound.at_least is None else bound.at_least
+    high = np.inf if bound.at_most is None else bound.at_most
+    return (value >= low) & (value <= high)
+
+
+def _judge_language(table: pa.Table, settings: FilterSettings, verdicts: Sequence[Failed]) -> None:
+    if not settings.languages:
+        return
+    languages = table["language"].to_pylist()
+    score = _numbers(table, "language_score")
+    sure = score >= settings.min_language_score
+    other = np.array([language not in settings.languages for language in languages], np.bool_)
+    for row in np.flatnonzero(sure & other).tolist():
+        verdicts[row].append(("language", f"{languages[row]} ({score[row]:.2f})"))
+
+
+def _judge_datatrove(table: pa.Table, settings: FilterSettings, verdicts: Sequence[Failed]) -> None:
+    for verdict, failed_there in zip(verdicts, table["datatrove_failed"].to_pylist(), strict=True):
+        named = (each.split(":", 1) for each in failed_there)
+        verdict += [(f"datatrove_{name}", reason) for name, reason in named if name in settings.datatrove]

@@ -16,7 +16,17 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from manifests.models import CommonRules, Generator, Names, PageManifest, Recipe, Source
+from manifests.models import (
+    CommonRules,
+    FilterSettings,
+    Generator,
+    Names,
+    PageManifest,
+    Recipe,
+    Rule,
+    RuleManifest,
+    Source,
+)
 
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -183,6 +193,12 @@ def load_names() -> Names:
     return _load(Names, Path(__file__).with_name("names.yaml"), lambda value: value)
 
 
+@cache
+def load_rules() -> list[Rule]:
+    """The rules that hold where a recipe says nothing, in their order, from `quality.yaml`."""
+    return _load(RuleManifest, Path(__file__).with_name("quality.yaml"), lambda value: value).rules
+
+
 def generators_digest(directory: Path = Path(__file__).parent / "generators") -> str:
     """A hash of the generators, of the names and of the model for other pages: they decide what is extracted."""
     digest = hashlib.sha256()
@@ -253,6 +269,7 @@ def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
     sources, faults = _choose(recipe, known, at)
     if recipe.tokenize.tokenizer and not (file.parent / recipe.tokenize.tokenizer).is_file():
         faults.append(f"{at('tokenize', 'tokenizer')}: there is no {file.parent / recipe.tokenize.tokenizer}")
+    faults += _check_limits(recipe.filter, at)
     if recipe.fallback and not (file.parent / recipe.fallback).is_file():
         faults.append(f"{at('fallback')}: there is no {file.parent / recipe.fallback}")
     if not recipe.crawl.contact and any(source.farm is None for source in sources):
@@ -263,6 +280,29 @@ def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
     if faults:
         raise ManifestError(faults)
     return LoadedRecipe(recipe, tuple(sources), file)
+
+
+def _check_limits(settings: FilterSettings, at: typing.Callable[..., str]) -> list[str]:
+    """A fault for each rule or category that the filter's limits name and nobody knows."""
+    rules = [rule.name for rule in (*load_rules(), *settings.rules)]
+    faults = [
+        f"{at('filter', 'rules')}: {name} is there twice" for name in sorted({n for n in rules if rules.count(n) > 1})
+    ]
+    places: list[tuple[str, ...]] = [("limits", name) for name in settings.limits]
+    places += [
+        ("limits_by_category", category, name)
+        for category, limits in settings.limits_by_category.items()
+        for name in limits
+    ]
+    for place in places:
+        if place[-1] not in rules:
+            faults.append(f"{at('filter', *place)}: there is no such rule; there are {', '.join(rules)}")
+    categories = load_categories()
+    for category in settings.limits_by_category:
+        if category not in categories:
+            where = at("filter", "limits_by_category", category)
+            faults.append(f"{where}: must be one of {', '.join(categories)}")
+    return faults
 
 
 def _choose(

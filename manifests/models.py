@@ -227,15 +227,57 @@ class DedupSettings(Model):
         return self
 
 
+class Bound(Model):
+    """A column within limits, both included."""
+
+    column: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class Rule(Model):
+    """A document whose column lies beyond the limit is dropped, with the rule's name as the reason."""
+
+    name: Identifier
+    column: str
+    above: float | None = Field(default=None, description="the limit; a larger value fails")
+    below: float | None = Field(default=None, description="the limit; a smaller value fails")
+    when: list[Bound] = Field(default=[], description="what must hold as well, or the rule does not judge")
+    only: list[Identifier] = Field(default=[], description="the categories that it judges; none: every one")
+    categories: dict[Identifier, float | None] = Field(default={}, description="other limits; null: it does not judge")
+    why: str = Field(description="what an engineer would say of such a document")
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Rule:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give either above or below")
+        return self
+
+    @property
+    def limit(self) -> float:
+        """The limit where no category has another."""
+        return self.above if self.above is not None else self.below  # type: ignore[return-value]
+
+    def with_limit(self, limit: float) -> Rule:
+        """The rule with another limit for every category."""
+        return self.model_copy(update={"above" if self.below is None else "below": limit, "categories": {}})
+
+
+class RuleManifest(Model):
+    """The rules that hold where a recipe says nothing."""
+
+    rules: list[Rule]
+
+
+Limits = dict[Identifier, float | None]
+
+
 class FilterSettings(Model):
     languages: list[str] = Field(default=[], description="ISO 639-1 codes that stay; none: all stay")
     min_language_score: Share = 0.5
-    min_words: int = Field(default=30, ge=0, description="words of a document, code included")
-    max_words: int = Field(default=1_000_000, ge=1)
-    max_mean_word_length: float = Field(default=25.0, gt=0.0, description="characters, of prose")
-    min_letter_share: Share = Field(default=0.4, description="letters among the characters of prose that are no spaces")
-    max_repeated_line_share: Share = Field(default=0.7, description="prose lines that stand before in the document")
-    min_prose_words_for_prose_rules: int = Field(default=50, ge=0, description="below it, prose rules do not judge")
+    limits: Limits = Field(default={}, description="other limits by rule; null: the rule does not judge")
+    limits_by_category: dict[Identifier, Limits] = Field(default={}, description="the same for one category each")
+    rules: list[Rule] = Field(default=[], description="further rules, behind those of manifests/quality.yaml")
     datatrove: list[DatatroveFilter] = Field(default=[], description="of those that classify asks, those that drop")
     redact: list[Literal["email", "secret"]] = ["email", "secret"]
 

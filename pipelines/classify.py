@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters import language
+from filters import language, shares
 from filters.datatrove_rules import failed_rules
 from filters.minhash import signatures
 from filters.spans import find_spans
@@ -67,6 +67,7 @@ def score(documents: pa.Table, settings: ClassifySettings) -> pa.Table:
     ]
     columns["datatrove_failed"] = [failed_rules(text, settings.datatrove) for text in strings]
     columns |= {name: stream.column(name) for name in COUNTS}
+    columns |= shares.scores(stream)
     return pa.table(columns, schema=joined(DOCUMENT, SCORES))
 
 

@@ -58,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument(
             "--output", metavar="DIR", help="where the output of --input goes: a directory or bucket URL"
         )
+        if name == "filter":
+            stage.add_argument(
+                "--what-if",
+                action="store_true",
+                help="make nothing: say what the recipe's filter would keep and drop of a run that is made",
+            )
     report = commands.add_parser("report", help="one HTML page about a run")
     report.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
     return parser
@@ -96,6 +102,8 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         return commands.run_alone(options.command, options.input, options.output, options.recipe, options.workers)
     if not (options.recipe and options.run):
         parser.error(f"{options.command} needs --recipe and --run, or --input and --output")
+    if options.command == "filter" and options.what_if:
+        return commands.ask_what_if(options.recipe, options.run)
     return commands.run_one(options.command, options.recipe, options.run, options.workers)
 
 

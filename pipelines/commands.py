@@ -8,14 +8,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from manifests.load import LoadedRecipe, load_recipe
-from manifests.models import Recipe, Source, TrainTokenizer
+from manifests.models import FilterSettings, Recipe, Source, TrainTokenizer
 from pipelines import classify, crawl, dedup, export, filter, storage, synth, tokenize
 from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
 from pipelines.extract import stage as extract
 from pipelines.funnel import funnel, render
 from pipelines.pool import Pool
 from pipelines.run import ALONE, STAGES, Run
+from pipelines.schema import SCORES
 from pipelines.tokenizer import TextTokenizer, TokenizerError
 
 _STAGES: dict[str, Stage] = {
@@ -81,6 +84,20 @@ def run_alone(stage: str, inputs: Sequence[str], output: str, recipe_path: str |
     return 0
 
 
+def ask_what_if(recipe_path: str, url: str) -> int:
+    """What the filter of a recipe would keep and drop of a run that is made; makes nothing but a page about it."""
+    from pipelines.report import read_run
+    from pipelines.what_if import render, what_if, write_page
+
+    settings = load_recipe(recipe_path).recipe.filter
+    _check_rules(settings)
+    run = read_run(url)
+    found = what_if(run, settings)
+    print(render(found))
+    print(f"\npage: {write_page(run, found)}")
+    return 0
+
+
 # ---------------------------------------------------------------- helpers
 
 
@@ -142,12 +159,24 @@ def _open_run(recipe_path: str, url: str, pool: Pool) -> Run:
 def _check_settings(run: Run) -> None:
     """What the models alone cannot know: that the files which they name are sound."""
     recipe = run.recipe
+    _check_rules(recipe.filter)
     if recipe.tokenize.tokenizer:
         path = run.base / recipe.tokenize.tokenizer
         try:
             TextTokenizer(path.read_text(encoding="utf-8"), recipe.tokenize.end_of_document)
         except (TokenizerError, UnicodeDecodeError) as error:
             raise StageError(f"{path}: {error}") from None
+
+
+def _check_rules(settings: FilterSettings) -> None:
+    """The columns of a recipe's own rules are numbers that `classify` computes."""
+    numbers = [field.name for field in SCORES if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)]
+    for rule in settings.rules:
+        for column in (rule.column, *(bound.column for bound in rule.when)):
+            if column not in numbers:
+                raise StageError(
+                    f"filter.rules: {rule.name}: there is no column {column!r}; there are {', '.join(numbers)}"
+                )
 
 
 def _recipe_alone(stage: str, inputs: Sequence[str], loaded: LoadedRecipe | None) -> tuple[Recipe, Source, Path]:

@@ -33,7 +33,7 @@ _CHOICE = pa.schema([*_MEMBER, ("survivor", pa.string()), ("exact", pa.bool_()),
 
 def _settings(run: Run) -> Mapping[str, Any]:
     bands, rows = _bands(run.recipe)
-    chosen = run.recipe.filter.model_dump()
+    chosen = verdict.decides(run.recipe.filter)
     return {"threshold": run.recipe.dedup.threshold, "bands": bands, "rows": rows, "filter": chosen}
 
 
@@ -65,8 +65,8 @@ def _make(work: Work) -> Result:
     spec = {"pairs": paired, "documents": urls, **clustering}
     cluster = [work.job(make_clusters, "_clusters", "clusters", [clustering, contents], spec)]
     clusters = [_url(work, "_clusters", part) for part in work.make(cluster, "dedup 3/5")]
-    choosing = {"filter": recipe.filter.model_dump(), "buckets": buckets}
-    spec = {"clusters": clusters[0], "documents": urls, **choosing}
+    choosing = {"filter": verdict.decides(recipe.filter), "buckets": buckets}
+    spec = {"clusters": clusters[0], "documents": urls, "filter": recipe.filter.model_dump(), "buckets": buckets}
     choose = [work.job(choose_survivors, "_survivors", "survivors", [choosing, clustering, contents], spec)]
     chosen = work.make(choose, "dedup 4/5")
     choices = _url(work, "_survivors", chosen[0])
@@ -185,7 +185,8 @@ def choose_survivors(job: Job) -> Part:
     settings = FilterSettings.model_validate(job.spec["filter"])
     facts: dict[str, tuple[Any, ...]] = {}
     for url in job.spec["documents"]:
-        table = read_table(url, ["doc_id", "url", "fold_hash", *verdict.COLUMNS])
+        needed = ["doc_id", "url", "fold_hash", "words", *verdict.columns_of(settings)]
+        table = read_table(url, list(dict.fromkeys(needed)))
         failed = verdict.judge(table, settings)
         for index, row in enumerate(table.select(["doc_id", "url", "fold_hash", "words"]).to_pylist()):
             if row["doc_id"] in wanted:
@@ -248,4 +249,4 @@ def dedup_part(job: Job) -> Part:
     return write_part(job.directory, job.name, job.key, result, counts, side_tables(dropped, []))
 
 
-STAGE = Stage("dedup", 1, "document", lambda run: parts_before(run, "dedup"), _settings, _make)
+STAGE = Stage("dedup", 2, "document", lambda run: parts_before(run, "dedup"), _settings, _make)

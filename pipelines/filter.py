@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from filters.spans import apply_edits
-from filters.verdict import judge
+from filters.verdict import decides, judge
 from manifests.models import FilterSettings
 from pipelines.engine import Job, Result, Stage, Work, parts_before
 from pipelines.parts import Part, read_table, write_part
@@ -20,11 +20,11 @@ _LET_GO = ("signature", "spans", "fold_hash")
 
 
 def _settings(run: Run) -> Mapping[str, Any]:
-    return run.recipe.filter.model_dump()
+    return decides(run.recipe.filter)
 
 
 def _make(work: Work) -> Result:
-    return work.make_each(filter_part, {"settings": work.settings})
+    return work.make_each(filter_part, {"settings": work.run.recipe.filter.model_dump()})
 
 
 def filter_part(job: Job) -> Part:
@@ -62,4 +62,4 @@ def edit(documents: pa.Table, settings: FilterSettings) -> pa.Table:
     return pa.table({**columns, "text": texts, "edits": edits}, schema=schema)
 
 
-STAGE = Stage("filter", 1, "document", lambda run: parts_before(run, "filter"), _settings, _make)
+STAGE = Stage("filter", 2, "document", lambda run: parts_before(run, "filter"), _settings, _make)

@@ -5,53 +5,37 @@ Text is shown through the redactor only, and that of dropped documents is read w
 
 from __future__ import annotations
 
-import html
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from filters.spans import apply_edits, find_spans
 from manifests.models import Recipe, Source
 from pipelines import storage
 from pipelines.engine import Commit, StageError, read_commit
 from pipelines.funnel import HEADER, Step, funnel
 from pipelines.parts import read_table
 from pipelines.run import STAGES, Run
+from pipelines.web_page import escaped, html_table, sample, web_page, with_commas
 
 _SAMPLES = 3
-_SHOWN_CHARACTERS = 700
-_STYLE = """
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent);
-  --soft: color-mix(in srgb, currentColor 62%, transparent) }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.5rem } h3 { font-size: 1rem; margin-bottom: 0 }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; margin-bottom: 1.5rem }
-th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td.n, th.n { text-align: right } td.bar { width: 12rem; vertical-align: middle } small, .soft { color: var(--soft) }
-pre { font: 12.5px/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere;
-  margin: .3rem 0 1rem; padding: .6rem .8rem; border: 1px solid var(--line); border-radius: 4px;
-  max-height: 22rem; overflow: auto }
-.share { background: #4a7fb5; height: .6rem; border-radius: 2px; min-width: 1px }
-details { margin: .4rem 0 } summary { cursor: pointer } code { overflow-wrap: anywhere }
-"""
 
 
 def write_report(url: str) -> str:
     """Writes `report.html` into a run and returns where it is. Raises StageError where nothing is committed."""
-    run = _read_run(url)
+    run = read_run(url)
     commits = [commit for stage in STAGES if (commit := read_commit(run.directory(stage)))]
     if not commits:
         raise StageError(f"{url}: no stage is committed, so there is nothing to report")
-    page = _page(run, commits)
     target = storage.join(url, "report.html")
-    storage.write_bytes(target, page.encode())
+    storage.write_bytes(target, _page(run, commits).encode())
     return target
 
 
-def _read_run(url: str) -> Run:
+def read_run(url: str) -> Run:
+    """The run that a directory holds, as it was last made. Raises StageError."""
     path = storage.join(url, "run.json")
     if not storage.exists(path):
         raise StageError(f"{url}: is not a run: it has no run.json")
@@ -74,22 +58,17 @@ def _page(run: Run, commits: Sequence[Commit]) -> str:
         ("Samples of what was lost", _lost_samples(run, commits)),
         ("Settings", _settings(run, commits)),
     ]
-    body = "".join(f"<h2>{_text(title)}</h2>{content}" for title, content in sections if content)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_text(run.recipe.name)}: run report</title><style>{_STYLE}</style>"
-        f"<h1>Run of recipe <code>{_text(run.recipe.name)}</code></h1>{body}</html>\n"
-    )
+    name = run.recipe.name
+    return web_page(f"{name}: run report", f"Run of recipe <code>{escaped(name)}</code>", sections)
 
 
 def _funnel_table(steps: Sequence[Step]) -> str:
     rows = []
     for step in steps:
-        note = f"<br><small>{_text(step.note)}</small>" if step.note else ""
-        numbers = map(_number, step.numbers)
-        rows.append([f"{_text(step.stage)}{note}", _text(step.unit), *numbers, f"{step.seconds:.1f}"])
-    return _table([*HEADER, "seconds"], rows, numeric=range(2, 10)) + (
+        note = f"<br><small>{escaped(step.note)}</small>" if step.note else ""
+        numbers = map(with_commas, step.numbers)
+        rows.append([f"{escaped(step.stage)}{note}", escaped(step.unit), *numbers, f"{step.seconds:.1f}"])
+    return html_table([*HEADER, "seconds"], rows, numeric=range(2, 10)) + (
         "<p class=soft>Each input of a stage has one fate: it went on, was dropped with a reason, or is in quarantine. "
         "Tokens are counted with the run's tokenizer, an end token for each document included.</p>"
     )
@@ -108,16 +87,16 @@ def _tokens(run: Run, by_stage: Mapping[str, Commit]) -> str:
         f"<p>{total:,} tokens in {by_stage['tokenize'].counts.rows:,} sequences of "
         f"{run.recipe.tokenize.sequence_length:,}; {padding:,} of padding "
         f"({padding / max(total + padding, 1):.2%}). Vocabulary {tokenizer['vocabulary']:,}, "
-        f"tokenizer <code>{_text(tokenizer['sha256'][:16])}</code>.</p>{lists}{sources}"
+        f"tokenizer <code>{escaped(tokenizer['sha256'][:16])}</code>.</p>{lists}{sources}"
     )
 
 
 def _shares(label: str, numbers: Mapping[str, int], total: int) -> str:
     rows = [
-        [_text(name), _number(number), f"{number / max(total, 1):.1%}", _bar(number / max(total, 1))]
+        [escaped(name), with_commas(number), f"{number / max(total, 1):.1%}", _bar(number / max(total, 1))]
         for name, number in sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return _table([label, "tokens", "share", ""], rows, numeric=(1, 2))
+    return html_table([label, "tokens", "share", ""], rows, numeric=(1, 2))
 
 
 def _bar(share: float) -> str:
@@ -130,15 +109,15 @@ def _sources(run: Run, by_stage: Mapping[str, Commit]) -> str:
     counted = {stage: _count_sources(run, by_stage[stage]) for stage in stages}
     rows = [
         [
-            f"{_text(source.name)}<br><small>{_text(', '.join(source.hosts))}</small>",
-            _text(source.category),
-            _text(source.licence or "not known"),
-            *(_number(counted[stage].get(source.id, 0)) for stage in stages),
+            f"{escaped(source.name)}<br><small>{escaped(', '.join(source.hosts))}</small>",
+            escaped(source.category),
+            escaped(source.licence or "not known"),
+            *(with_commas(counted[stage].get(source.id, 0)) for stage in stages),
         ]
         for source in run.sources
     ]
     head = ["source", "category", "licence", *(f"after {stage}" for stage in stages)]
-    return _table(head, rows, numeric=range(3, 3 + len(stages)))
+    return html_table(head, rows, numeric=range(3, 3 + len(stages)))
 
 
 def _count_sources(run: Run, commit: Commit) -> dict[str, int]:
@@ -153,17 +132,17 @@ def _count_sources(run: Run, commit: Commit) -> dict[str, int]:
 def _reasons(commits: Sequence[Commit]) -> str:
     rows = [
         [
-            _text(commit.stage),
+            escaped(commit.stage),
             fate,
-            _text(reason),
-            _number(number),
+            escaped(reason),
+            with_commas(number),
             f"{number / max(commit.counts.seen, 1):.2%}",
         ]
         for commit in commits
         for fate, reasons in (("dropped", commit.counts.dropped), ("quarantined", commit.counts.quarantined))
         for reason, number in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return _table(["stage", "fate", "reason", "number", "of the stage's input"], rows, numeric=(3, 4))
+    return html_table(["stage", "fate", "reason", "number", "of the stage's input"], rows, numeric=(3, 4))
 
 
 def _kept_samples(run: Run, by_stage: Mapping[str, Commit]) -> str:
@@ -174,7 +153,7 @@ def _kept_samples(run: Run, by_stage: Mapping[str, Commit]) -> str:
     for part in by_stage["filter"].parts[:_SAMPLES]:
         url = storage.join(run.directory("filter"), f"{part.name}.parquet")
         for row in read_table(url, ["url", "title", "language", "text"]).slice(0, 2).to_pylist():
-            shown.append(_sample(row["title"] or row["url"], f"{row['url']} ({row['language']})", row["text"]))
+            shown.append(sample(row["title"] or row["url"], f"{row['url']} ({row['language']})", row["text"]))
     return "".join(shown)
 
 
@@ -184,7 +163,7 @@ def _lost_samples(run: Run, commits: Sequence[Commit]) -> str:
     for commit in commits:
         for reason, rows in sorted(_by_reason(run, commit).items()):
             items = "".join(_lost_sample(run, row) for row in rows)
-            shown.append(f"<details><summary>{_text(commit.stage)}: {_text(reason)}</summary>{items}</details>")
+            shown.append(f"<details><summary>{escaped(commit.stage)}: {escaped(reason)}</summary>{items}</details>")
     return "".join(shown)
 
 
@@ -204,7 +183,7 @@ def _lost_sample(run: Run, row: Mapping[str, Any]) -> str:
     said = row.get("detail") or "; ".join(
         f"{each['reason']} {each['value']}".strip() for each in row.get("failed") or []
     )
-    return _sample(row["url"] or f"{row['input']} at {row['row']}", said, _input_text(run, row))
+    return sample(row["url"] or f"{row['input']} at {row['row']}", said, _input_text(run, row))
 
 
 def _input_text(run: Run, row: Mapping[str, Any]) -> str:
@@ -220,9 +199,9 @@ def _settings(run: Run, commits: Sequence[Commit]) -> str:
     recipe = yaml.safe_dump(run.recipe.model_dump(), sort_keys=False, allow_unicode=True)
     made = [
         [
-            _text(c.stage),
+            escaped(c.stage),
             str(c.version),
-            f"<code>{_text(c.key)}</code>",
+            f"<code>{escaped(c.key)}</code>",
             f"{c.cpu_seconds:.1f}",
             f"{c.peak_memory / 2**20:,.0f}",
         ]
@@ -230,38 +209,7 @@ def _settings(run: Run, commits: Sequence[Commit]) -> str:
     ]
     software = ", ".join(f"{name} {version}" for name, version in sorted(commits[-1].software.items()))
     return (
-        _table(["stage", "version", "key", "CPU seconds", "peak MiB of a worker"], made, numeric=(3, 4))
-        + f"<p class=soft>{_text(software)}</p>"
-        + f"<details><summary>The recipe, with every default</summary><pre>{_text(recipe)}</pre></details>"
+        html_table(["stage", "version", "key", "CPU seconds", "peak MiB of a worker"], made, numeric=(3, 4))
+        + f"<p class=soft>{escaped(software)}</p>"
+        + f"<details><summary>The recipe, with every default</summary><pre>{escaped(recipe)}</pre></details>"
     )
-
-
-# ---------------------------------------------------------------- HTML
-
-
-def _sample(title: str, said: str, text: str) -> str:
-    raw = text.encode()
-    shown = apply_edits(raw, find_spans(raw)).decode()[:_SHOWN_CHARACTERS]
-    body = f"<pre>{_text(shown)}</pre>" if shown else ""
-    return f"<h3>{_text(title)}</h3><small>{_text(said)}</small>{body}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int]) -> str:
-    """A table of cells that are HTML already."""
-    right = set(numeric)
-
-    def line(cells: Sequence[str], tag: str) -> Iterator[str]:
-        for column, cell in enumerate(cells):
-            kind = " class=n" if column in right else " class=bar" if "class=share" in cell else ""
-            yield f"<{tag}{kind}>{cell}</{tag}>"
-
-    body = "".join(f"<tr>{''.join(line(row, 'td'))}</tr>" for row in rows)
-    return f"<table><tr>{''.join(line(head, 'th'))}</tr>{body}</table>" if body else "<p class=soft>none</p>"
-
-
-def _text(value: str) -> str:
-    return html.escape(value, quote=True)
-
-
-def _number(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"

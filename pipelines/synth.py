@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.verdict import judge
+from filters.verdict import decides, judge
 from manifests.models import ClassifySettings, FilterSettings, SynthSettings, Teacher
 from pipelines import storage
 from pipelines.classify import score
@@ -39,7 +39,7 @@ def _settings(run: Run) -> Mapping[str, Any]:
         "seed": run.recipe.seed,
         "prompts": prompts.VERSION,
         "classify": run.recipe.classify.model_dump(),
-        "filter": run.recipe.filter.model_dump(),
+        "filter": decides(run.recipe.filter),
     }
 
 
@@ -59,6 +59,7 @@ def _make(work: Work) -> Result:
                 "name": each.name,
                 "documents": chosen[each.name],
                 "settings": work.settings,
+                "filter": work.run.recipe.filter.model_dump(),
                 "store": storage.join(work.directory, "_responses"),
             },
         )
@@ -158,7 +159,7 @@ def _filter(
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The same classify and filter functions as for any document; rows in doc_id order, and the drops."""
     settings = job.spec["settings"]
-    thresholds = FilterSettings.model_validate(settings["filter"])
+    thresholds = FilterSettings.model_validate(job.spec["filter"])
     documents = table_of(sorted(written, key=lambda row: row["doc_id"]), DOCUMENT)
     scored = score(documents, ClassifySettings.model_validate(settings["classify"]))
     verdicts = judge(scored, thresholds)

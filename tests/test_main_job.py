@@ -155,17 +155,23 @@ def test_kill_9_at_random_moments_loses_nothing_and_refetches_nothing(run: Path,
 def test_a_changed_threshold_keeps_scores_and_clusters(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     recipe = tmp_path / "recipe.yaml"
-    text = (
-        SMALL.read_text()
-        .replace("../farm/", f"{SMALL.parent.parent / 'farm'}/")
-        .replace("min_words: 30", "min_words: 90")
-    )
-    recipe.write_text(text)
+    text = SMALL.read_text().replace("../farm/", f"{SMALL.parent.parent / 'farm'}/")
+    recipe.write_text(text + "filter:\n  limits: {too_few_words: 90}\n")
     before = {path: path.stat().st_mtime_ns for path in _made_once(tmp_path / "run")}
+    asked = runs.syscorpus("filter", "--what-if", "--recipe", recipe, "--run", tmp_path / "run")
+    assert asked.returncode == 0, asked.stderr
+    everything = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.parquet")}
+    assert everything == {path: (run / path.relative_to(tmp_path / "run")).stat().st_mtime_ns for path in everything}
     printed = runs.make_run(recipe, tmp_path / "run")
     assert {path: path.stat().st_mtime_ns for path in _made_once(tmp_path / "run")} == before
     assert "classify" in printed
     changed = runs.commits(tmp_path / "run")["filter"].counts.dropped["too_few_words"]
+    today = runs.commits(run)["filter"].counts.dropped["too_few_words"]
+    (told,) = [line.split() for line in asked.stdout.splitlines() if line.startswith("too_few_words")]
+    assert told == ["too_few_words", str(today), str(changed)]
+    assert "would be kept: 0" in asked.stdout
+    assert f"would be dropped: {changed - today}" in asked.stdout
+    assert (tmp_path / "run" / "what-if.html").read_text().count("<h3>") == min(10, changed - today)
     assert changed > runs.commits(run)["filter"].counts.dropped["too_few_words"]
 
 

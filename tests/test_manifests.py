@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.load import ManifestError, load_recipe, load_sources
+from manifests.load import ManifestError, load_categories, load_recipe, load_rules, load_sources
+from pipelines.schema import DOCUMENT, SCORES, joined
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -109,8 +110,26 @@ def test_each_fault_of_a_recipe_is_one_line(tmp_path, added, expected):
 
 
 def test_several_faults_are_told_at_once(tmp_path):
-    path = write(tmp_path, RECIPE + "parts: 0\nfilter: {min_words: x}\ntokeniser: {}\n")
+    path = write(tmp_path, RECIPE + "parts: 0\nfilter: {limits: {too_few_words: x}}\ntokeniser: {}\n")
     assert [line.split(": ")[0] for line in faults(path)] == ["recipe.yaml:3", "recipe.yaml:4", "recipe.yaml:5"]
+
+
+def test_limits_name_rules_and_categories_that_there_are(tmp_path):
+    limits = "filter:\n  limits:\n    too_few: 3\n  limits_by_category:\n    nowhere: {long_words: 9, none: null}\n"
+    found = faults(write(tmp_path, RECIPE + limits))
+    assert [line.split("; there are")[0].split("; must")[0].split(" must")[0] for line in found] == [
+        "recipe.yaml:5: filter.limits.too_few: there is no such rule",
+        "recipe.yaml:7: filter.limits_by_category.nowhere.none: there is no such rule",
+        "recipe.yaml:7: filter.limits_by_category.nowhere:",
+    ]
+
+
+def test_the_rules_that_hold_by_default_are_sound():
+    rules = load_rules()
+    assert len({rule.name for rule in rules}) == len(rules)
+    named = {name for rule in rules for name in (rule.column, *(bound.column for bound in rule.when))}
+    assert named <= set(joined(DOCUMENT, SCORES).names)
+    assert {category for rule in rules for category in (*rule.only, *rule.categories)} <= set(load_categories())
 
 
 @pytest.mark.parametrize(
