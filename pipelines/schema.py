@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from filters import shares
+from filters.general.scores import SCORES as GENERAL
 from filters.stream import COUNTS
 
 SCHEMA_VERSION = 2
@@ -65,7 +66,7 @@ SCORES = pa.schema(
         ("spans", pa.list_(_SPAN)),
         ("datatrove_failed", pa.list_(pa.string())),
         *[(name, pa.int64()) for name in COUNTS],
-        *[(name, pa.float32()) for name in shares.SCORES],
+        *[(name, pa.float32()) for name in (*shares.SCORES, *GENERAL)],
     ]
 )
 
