@@ -29,11 +29,13 @@ def rules_of(settings: FilterSettings) -> list[Rule]:
 
 
 def _changed(rule: Rule, settings: FilterSettings) -> Rule | None:
+    """A rule as the settings have it, None if it judges nothing."""
     special = {name: limits[rule.name] for name, limits in settings.limits_by_category.items() if rule.name in limits}
+    limit = settings.limits.get(rule.name, None if rule.off else rule.limit)
+    if limit is None:
+        on = {"off": False, "only": list(special), "categories": special}
+        return rule.model_copy(update=on) if special else None
     if rule.name in settings.limits:
-        limit = settings.limits[rule.name]
-        if limit is None:
-            return rule.model_copy(update={"only": list(special), "categories": special}) if special else None
         rule = rule.with_limit(limit)
     return rule.model_copy(update={"categories": {**rule.categories, **special}}) if special else rule
 

@@ -245,7 +245,8 @@ class Rule(Model):
     when: list[Bound] = Field(default=[], description="what must hold as well, or the rule does not judge")
     only: list[Identifier] = Field(default=[], description="the categories that it judges; none: every one")
     categories: dict[Identifier, float | None] = Field(default={}, description="other limits; null: it does not judge")
-    why: str = Field(description="what an engineer would say of such a document")
+    off: bool = Field(default=False, description="it judges only where a recipe gives it a limit")
+    why: str = Field(description="what an engineer would say of such a document, or why the rule is off")
 
     @model_validator(mode="after")
     def _one_limit(self) -> Rule:
@@ -259,8 +260,9 @@ class Rule(Model):
         return self.above if self.above is not None else self.below  # type: ignore[return-value]
 
     def with_limit(self, limit: float) -> Rule:
-        """The rule with another limit for every category."""
-        return self.model_copy(update={"above" if self.below is None else "below": limit, "categories": {}})
+        """The rule with another limit for every category, and on."""
+        side = "above" if self.below is None else "below"
+        return self.model_copy(update={side: limit, "categories": {}, "off": False})
 
 
 class RuleManifest(Model):

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters import language, shares
-from filters.general import scores as general
 from filters.datatrove_rules import failed_rules
+from filters.general import scores as general
 from filters.minhash import signatures
 from filters.spans import find_spans
 from filters.stream import COUNTS, read_stream

@@ -82,13 +82,13 @@ def test_a_sound_document_stays():
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
-        ({"words": 29}, [("too_few_words", "29 < 30")]),
+        ({"words": 3}, [("too_few_words", "3 < 4")]),
         ({"words": 1_000_001}, [("too_many_words", "1e+06 > 1e+06")]),
         ({"mean_word_length": 26.0}, [("long_words", "26 > 25")]),
-        ({"letter_share": 0.36}, [("few_letters", "0.36 < 0.4")]),
+        ({"letter_share": 0.25}, [("few_letters", "0.25 < 0.3")]),
         ({"repeated_line_share": 0.75}, [("repeated_lines", "0.75 > 0.7")]),
         ({"language": "de"}, [("language", "de (0.90)")]),
-        ({"words": 3, "language": "de"}, [("too_few_words", "3 < 30"), ("language", "de (0.90)")]),
+        ({"words": 3, "language": "de"}, [("too_few_words", "3 < 4"), ("language", "de (0.90)")]),
     ],
 )
 def test_each_rule_says_what_failed_and_by_which_value(columns, expected):
@@ -96,7 +96,7 @@ def test_each_rule_says_what_failed_and_by_which_value(columns, expected):
 
 
 @pytest.mark.parametrize(
-    "columns", [{"words": 30}, {"words": 1_000_000}, {"mean_word_length": 25.0}, {"repeated_line_share": 0.7}]
+    "columns", [{"words": 4}, {"words": 1_000_000}, {"mean_word_length": 25.0}, {"repeated_line_share": 0.7}]
 )
 def test_a_value_at_the_threshold_stays(columns):
     assert failed(**columns) == []
@@ -110,14 +110,15 @@ def test_prose_rules_do_not_judge_a_page_with_little_prose():
 
 def test_a_recipe_changes_limits_of_all_and_of_one_category():
     settings = FilterSettings(
-        limits={"too_few_words": 10, "repeated_lines": None},
+        limits={"too_few_words": 12, "repeated_lines": None, "sentences": 5},
         limits_by_category={"qa_forums": {"too_few_words": 5}, "code_and_config": {"too_few_words": None}},
     )
-    assert failed(settings, words=9) == [("too_few_words", "9 < 10")]
-    assert failed(settings, words=4, category="qa_forums") == [("too_few_words", "4 < 5")]
-    assert failed(settings, words=5, category="qa_forums") == []
-    assert failed(settings, words=0, category="code_and_config") == []
-    assert failed(settings, repeated_line_share=1.0) == []
+    assert failed(settings, words=9, sentences=5) == [("too_few_words", "9 < 12")]
+    assert failed(settings, sentences=4) == [("sentences", "4 < 5")]
+    assert failed(settings, words=4, sentences=5, category="qa_forums") == [("too_few_words", "4 < 5")]
+    assert failed(settings, words=5, sentences=5, category="qa_forums") == []
+    assert failed(settings, words=0, sentences=5, category="code_and_config") == []
+    assert failed(settings, repeated_line_share=1.0, sentences=5) == []
 
 
 def test_a_recipe_adds_rules_that_judge_some_categories_under_a_condition():
@@ -137,7 +138,7 @@ def test_a_recipe_adds_rules_that_judge_some_categories_under_a_condition():
 
 
 def test_what_decides_changes_with_every_limit():
-    assert decides(FilterSettings(limits={"too_few_words": 31})) != decides(FilterSettings())
+    assert decides(FilterSettings(limits={"too_few_words": 5})) != decides(FilterSettings())
     assert decides(FilterSettings(limits={"too_few_words": None}))["rules_in_force"] == [
         rule.model_dump() for rule in rules_of(FilterSettings()) if rule.name != "too_few_words"
     ]
@@ -184,7 +185,7 @@ def test_a_page_that_is_only_code_is_not_judged_by_rules_of_prose(make_documents
     scored = score(make_documents(hexdump, prose), ClassifySettings())
     code, same_as_prose = judge(scored, FilterSettings(languages=["en"]))
     assert code == []
-    assert {name for name, _ in same_as_prose} == {"few_letters", "repeated_lines"}
+    assert {"few_letters", "repeated_lines"} <= {name for name, _ in same_as_prose}
 
 
 def test_the_rules_of_datatrove_are_its_own():
