@@ -20,6 +20,7 @@ from manifests.models import (
     CommonRules,
     FilterSettings,
     Generator,
+    JunkManifest,
     LicenceManifest,
     Names,
     PageManifest,
@@ -198,6 +199,12 @@ def load_names() -> Names:
 def load_licences() -> LicenceManifest:
     """What licences ask for, and how their texts are known, from `licences.yaml`."""
     return _load(LicenceManifest, Path(__file__).with_name("licences.yaml"), lambda value: value)
+
+
+@cache
+def load_junk() -> JunkManifest:
+    """What pages say that are no documents, from `junk.yaml`."""
+    return _load(JunkManifest, Path(__file__).with_name("junk.yaml"), lambda value: value)
 
 
 @cache

@@ -145,6 +145,17 @@ class LicenceManifest(Model):
     texts: list[LicenceText]
 
 
+# ---------------------------------------------------------------- junk
+
+
+class JunkManifest(Model):
+    """What pages say that are no documents: phrases by kind, and lists of words parted by spaces."""
+
+    phrases: dict[Identifier, list[str]]
+    function_words: str
+    error_words: str
+
+
 # ---------------------------------------------------------------- sources
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from filters import language, shares
 from filters.datatrove_rules import failed_rules
 from filters.general import scores as general
+from filters.junk import scores as junk
 from filters.minhash import signatures
 from filters.spans import find_spans
 from filters.stream import COUNTS, read_stream
@@ -68,7 +69,7 @@ def score(documents: pa.Table, settings: ClassifySettings) -> pa.Table:
     ]
     columns["datatrove_failed"] = [failed_rules(text, settings.datatrove) for text in strings]
     columns |= {name: stream.column(name) for name in COUNTS}
-    columns |= shares.scores(stream) | general.scores(stream)
+    columns |= shares.scores(stream) | general.scores(stream) | junk.scores(stream)
     return pa.table(columns, schema=joined(DOCUMENT, SCORES))
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from filters import shares
 from filters.general.scores import SCORES as GENERAL
+from filters.junk.scores import SCORES as JUNK
 from filters.stream import COUNTS
 
 SCHEMA_VERSION = 2
@@ -66,7 +67,7 @@ SCORES = pa.schema(
         ("spans", pa.list_(_SPAN)),
         ("datatrove_failed", pa.list_(pa.string())),
         *[(name, pa.int64()) for name in COUNTS],
-        *[(name, pa.float32()) for name in (*shares.SCORES, *GENERAL)],
+        *[(name, pa.float32()) for name in (*shares.SCORES, *GENERAL, *JUNK)],
     ]
 )
 

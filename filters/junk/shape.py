@@ -1,0 +1,329 @@
+"""The shape of a document: its lines, what is said in them, noise, garbled letters, and what engineers look for."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from filters.compiled import compiled, inner
+from filters.junk.phrases import Table, look_up, table_of
+from filters.stream import (
+    BLANK,
+    CODE,
+    FENCE,
+    HEADING,
+    ITEM,
+    LOG,
+    TABLE,
+    Bytes,
+    Hashes,
+    Offsets,
+    Stream,
+    hash_words,
+    mix,
+)
+from manifests.load import load_junk
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Kinds = npt.NDArray[np.uint8]
+
+SCORES = (
+    "item_lines",
+    "ended_lines",
+    "words_per_line",
+    "spoken_words",
+    "signature_lines",
+    "link_lines",
+    "top_word",
+    "function_words",
+    "single_letters",
+    "mojibake",
+    "replaced",
+    "noise_share",
+    "log_templates",
+    "flag_density",
+    "error_density",
+    "key_density",
+    "command_density",
+)
+(
+    _ITEMS, _ENDED, _PER_LINE, _SPOKEN, _SIGNATURES, _LINKS, _TOP, _FUNCTION, _SINGLE, _MOJIBAKE, _REPLACED, _NOISE,
+    _TEMPLATES, _FLAGS, _ERRORS, _KEYS, _COMMANDS,
+) = range(len(SCORES))  # fmt: skip
+
+_IS_FUNCTION, _IS_ERROR = 1, 2
+_SPACE, _BACKTICK, _DASH, _COLON, _EQUALS, _SLASH, _DOLLAR, _DOT = 32, 96, 45, 58, 61, 47, 36, 46
+_NOISE_LINE = 24  # bytes; a shorter line is not judged alone
+_FEWEST_DATED = 20  # lines of code and logs; of fewer, no templates are counted
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@cache
+def _words() -> Table:
+    """Function words and words of errors."""
+    manifest = load_junk()
+    bits: dict[int, int] = {}
+    for words, bit in ((manifest.function_words, _IS_FUNCTION), (manifest.error_words, _IS_ERROR)):
+        for value in hash_words(f"- {words}"):
+            bits[value] = bits.get(value, 0) | bit
+    return table_of(bits)
+
+
+def shape(stream: Stream) -> dict[str, Floats]:
+    """SCORES of each document.
+
+    Of its lines of prose: item_lines, those that are items; ended_lines, those that end as a sentence does;
+    words_per_line; link_lines, those with an address; signature_lines: how many say nothing outside code.
+    Of its words of prose: spoken_words, how many stand outside code and headings; top_word, the share of the most
+    frequent that is no function word; function_words and single_letters, their shares.
+    Of its text: mojibake, pairs of letters that a wrong decoding leaves, for each word; replaced, U+FFFD for each word;
+    noise_share, bytes in lines of numbers, hexadecimal or unbroken characters; log_templates, different lines of code
+    and logs, digits aside, for each such line.
+    For 1,000 words: flag_density of options, error_density of words of messages, key_density of keys with values,
+    command_density of lines of code that begin as a command does.
+    """
+    out = np.zeros((len(stream), len(SCORES)), np.float32)
+    most_words = int(np.max(np.diff(stream.word_offsets), initial=1))
+    most_lines = int(np.max(np.diff(stream.line_offsets), initial=1))
+    slots = 4
+    while slots < 2 * most_words:
+        slots *= 2
+    _judge(
+        stream.data, stream.offsets, stream.hashes, stream.starts, stream.lines, stream.line_words, stream.line_kinds,
+        stream.line_offsets, _words(), np.zeros(slots, np.uint64), np.zeros(slots, np.int32),
+        np.zeros(most_lines, np.uint64), out,
+    )  # fmt: skip
+    return {name: out[:, column] for column, name in enumerate(SCORES)}
+
+
+@compiled
+def _judge(
+    data: Bytes,
+    offsets: Offsets,
+    hashes: Hashes,
+    starts: Offsets,
+    lines: Offsets,
+    line_words: Offsets,
+    kinds: Kinds,
+    line_offsets: Offsets,
+    words: Table,
+    keys: Hashes,
+    times: npt.NDArray[np.int32],
+    templates: Hashes,
+    out: Floats,
+) -> None:
+    for document in range(len(offsets) - 1):
+        first, last = line_offsets[document], line_offsets[document + 1]
+        row, end = out[document], offsets[document + 1]
+        prose_lines, prose_words, different, noise = 0, 0, 0, 0
+        for line in range(first, last):
+            begin, kind = lines[line], kinds[line]
+            stop = end if line + 1 == last else lines[line + 1] - 1
+            if kind in (FENCE, BLANK):
+                continue
+            noise += (stop - begin) * _is_noise(data, begin, stop)
+            count = line_words[line + 1] - line_words[line]
+            if kind in (CODE, LOG):
+                templates[different] = _template(data, begin, stop)
+                different += 1
+                row[_COMMANDS] += _is_command(data, begin, stop)
+            elif kind != TABLE:
+                prose_lines += 1
+                prose_words += count
+                _add_line(data, begin, stop, kind, row)
+            row[_KEYS] += kind != HEADING and _is_key(data, begin, stop)
+        begin_word, end_word = line_words[first], line_words[last] if last > first else line_words[first]
+        total = end_word - begin_word
+        _add_words(data, hashes, starts, lines, line_words, kinds, first, last, words, keys, times, row)
+        _add_letters(data, offsets[document], end, row)
+        _divide(row, prose_lines, prose_words, total, noise, end - offsets[document])
+        row[_TEMPLATES] = _share_of_different(templates[:different])
+
+
+@inner
+def _divide(row: Floats, prose_lines: int, prose_words: int, words: int, noise: int, size: int) -> None:
+    for score in (_ITEMS, _ENDED, _LINKS):
+        row[score] = row[score] / prose_lines if prose_lines else 0
+    row[_PER_LINE] = prose_words / prose_lines if prose_lines else 0
+    for score in (_TOP, _FUNCTION, _SINGLE):
+        row[score] = row[score] / prose_words if prose_words else 0
+    for score in (_MOJIBAKE, _REPLACED):
+        row[score] = row[score] / max(words, 1)
+    for score in (_FLAGS, _ERRORS, _KEYS, _COMMANDS):
+        row[score] = 1000 * row[score] / max(words, 1)
+    row[_NOISE] = noise / size if size else 0
+
+
+@inner
+def _add_line(data: Bytes, begin: int, end: int, kind: int, row: Floats) -> None:
+    """A line of prose: how it ends, its addresses, and the words in it that stand outside code."""
+    stop = end
+    while stop > begin and (data[stop - 1] <= _SPACE or data[stop - 1] == _BACKTICK or data[stop - 1] == 42):
+        stop -= 1
+    last = data[stop - 1] if stop > begin else np.uint8(0)
+    # . ! ? : ; and what ends sentences of other scripts (U+3002, U+FF01, U+FF1F)
+    ended = last in (46, 33, 63, 58, 59, 41) or (last in (0x82, 0x81, 0x9F) and stop - begin >= 3 and data[stop - 3] >= 0xE3)
+    row[_ENDED] += ended and kind != HEADING
+    row[_ITEMS] += kind == ITEM
+    spoken, in_code, in_word, address, code = 0, False, False, False, False
+    for at in range(begin, end):
+        byte = data[at]
+        if byte == _BACKTICK:
+            in_code = not in_code
+            code = True
+        letter = (97 <= byte | 32 <= 122) or byte >= 128
+        spoken += letter and not in_word and not in_code
+        in_word = letter
+        address |= byte == _COLON and at + 2 < end and data[at + 1] == _SLASH and data[at + 2] == _SLASH
+    row[_LINKS] += address
+    row[_SIGNATURES] += code and spoken == 0
+    row[_SPOKEN] += spoken if kind != HEADING else 0
+
+
+@inner
+def _add_words(
+    data: Bytes,
+    hashes: Hashes,
+    starts: Offsets,
+    lines: Offsets,
+    line_words: Offsets,
+    kinds: Kinds,
+    first: int,
+    last: int,
+    words: Table,
+    keys: Hashes,
+    times: npt.NDArray[np.int32],
+    row: Floats,
+) -> None:
+    """Function words, words of errors, single letters, options, and the most frequent word of content."""
+    mask = 3
+    while mask + 1 < 2 * (line_words[last] - line_words[first]):
+        mask = 2 * mask + 1
+    for slot in range(mask + 1):
+        keys[slot] = 0
+    top = 0
+    for line in range(first, last):
+        prose = kinds[line] <= ITEM
+        for word in range(line_words[line], line_words[line + 1]):
+            bits = look_up(words, hashes[word])
+            row[_ERRORS] += bits & np.uint64(_IS_ERROR) != 0
+            at = starts[word]
+            row[_FLAGS] += at >= 1 and data[at - 1] == _DASH and (at < 2 or data[at - 2] in (_SPACE, _DASH, _BACKTICK, 91, 10))
+            if not prose:
+                continue
+            row[_FUNCTION] += bits & np.uint64(_IS_FUNCTION) != 0
+            behind = data[at + 1] if at + 1 < len(data) else np.uint8(10)
+            single = not (97 <= behind | 32 <= 122 or 48 <= behind <= 57 or behind >= 128 or behind == 95)
+            row[_SINGLE] += single and 97 <= data[at] | 32 <= 122 and data[at] | 32 not in (97, 105)
+            if not single and not bits & np.uint64(_IS_FUNCTION):
+                top = max(top, _count_word(hashes[word], keys, times, mask))
+    row[_TOP] = top
+
+
+@inner
+def _count_word(key: np.uint64, keys: Hashes, times: npt.NDArray[np.int32], mask: int) -> int:
+    slot = np.int64(key & np.uint64(mask))
+    while keys[slot] != 0 and keys[slot] != key:
+        slot = (slot + 1) & mask
+    if keys[slot] == 0:
+        keys[slot], times[slot] = key, 0
+    times[slot] += 1
+    return times[slot]
+
+
+@inner
+def _add_letters(data: Bytes, begin: int, end: int, row: Floats) -> None:
+    """Pairs of letters that UTF-8 leaves when it is read as Latin-1 or Windows-1252, and replacement characters.
+
+    Such a pair is U+00C2, U+00C3, U+00D0, U+00D1 or U+00E2 with a sign or a control behind it that no word has there.
+    """
+    for at in range(begin, end - 3):
+        if data[at] == 0xC3 and data[at + 1] in (0x82, 0x83, 0x90, 0x91, 0xA2, 0xA4, 0xA5, 0xA6):
+            latin = data[at + 2] == 0xC2 and data[at + 3] >= 0x80
+            windows = data[at + 2] == 0xE2 and data[at + 3] == 0x82 or data[at + 2] == 0xE2 and data[at + 3] == 0x80
+            other = data[at + 2] in (0xC5, 0xC6, 0xCB)
+            row[_MOJIBAKE] += latin or windows or other
+        elif data[at] == 0xEF and data[at + 1] == 0xBF and data[at + 2] == 0xBD:
+            row[_REPLACED] += 1
+
+
+@inner
+def _is_noise(data: Bytes, begin: int, end: int) -> bool:
+    """A line of numbers or hexadecimal digits, or one that hardly has a space."""
+    if end - begin < _NOISE_LINE:
+        return False
+    digits, letters, hexadecimal, run, longest, spaces = 0, 0, 0, 0, 0, 0
+    for at in range(begin, end):
+        byte = data[at]
+        digit = 48 <= byte <= 57
+        digits += digit
+        letter = 97 <= byte | 32 <= 122
+        letters += letter
+        spaces += byte == _SPACE
+        hexadecimal += digit or 97 <= byte | 32 <= 102
+        run = run + 1 if byte > _SPACE and byte < 128 else 0
+        longest = max(longest, run)
+    if end - begin >= 500 and 12 * spaces < end - begin:
+        return True
+    if longest >= 200 or (longest >= 60 and 5 * longest >= 4 * (end - begin) and digits):
+        return True
+    return digits > 0 and (10 * letters <= digits or (hexadecimal >= 0.95 * (letters + digits) and 3 * digits >= letters))
+
+
+@inner
+def _template(data: Bytes, begin: int, end: int) -> np.uint64:
+    """A hash of a line in which every run of digits and hexadecimal numbers is the same."""
+    value = _GOLDEN
+    digit = False
+    for at in range(begin, end):
+        byte = data[at]
+        if 48 <= byte <= 57:
+            if not digit:
+                value = mix(value + np.uint64(48))
+            digit = True
+            continue
+        digit = False
+        value = (value ^ np.uint64(byte)) * np.uint64(0x100000001B3)
+    return mix(value)
+
+
+@inner
+def _is_command(data: Bytes, begin: int, end: int) -> bool:
+    """`$ command`, `# command`, `name -x`, `name --long`."""
+    if end - begin > 2 and data[begin + 1] == _SPACE and data[begin] in (_DOLLAR, 35, 62, 37):
+        return True
+    at = begin
+    while at < end and (97 <= data[at] <= 122 or 48 <= data[at] <= 57 or data[at] in (_DASH, 95, _DOT, _SLASH)):
+        at += 1
+    return at > begin + 1 and at + 1 < end and data[at] == _SPACE and (data[at + 1] == _DASH or data[at + 1] == 60)
+
+
+@inner
+def _is_key(data: Bytes, begin: int, end: int) -> bool:
+    """`key: value`, `key = value`, `"key": value`, a bare word before the sign."""
+    at = begin
+    while at < end and data[at] in (_SPACE, 9, 34, _DASH, _BACKTICK):
+        at += 1
+    first = at
+    while at < end and (97 <= data[at] | 32 <= 122 or 48 <= data[at] <= 57 or data[at] in (_DASH, 95, _DOT)):
+        at += 1
+    if at == first or at == end:
+        return False
+    while at < end and data[at] in (34, _SPACE, _BACKTICK):
+        at += 1
+    return at < end and data[at] in (_COLON, _EQUALS)
+
+
+@compiled
+def _share_of_different(values: Hashes) -> float:
+    """Different values for each, 1 where there are few."""
+    if len(values) < _FEWEST_DATED:
+        return 1.0
+    ordered = np.sort(values)
+    different = 1
+    for at in range(1, len(ordered)):
+        different += ordered[at] != ordered[at - 1]
+    return different / len(ordered)
