@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from filters.language import UNDETERMINED, detect, model_sha256, prose_of
 from filters.verdict import columns_of, decides, judge, rules_of
 from manifests.models import Bound, ClassifySettings, FilterSettings, Rule
 from pipelines.classify import score
+from pipelines.schema import DOCUMENT, table_of
 
 SAMPLES = {
     "en": "The scheduler picks the process that has waited longest, and gives it the processor for one time slice.",
@@ -56,6 +59,7 @@ SOUND = {
     "category": "open_source_documentation",
     "words": 500,
     "prose_words": 400,
+    "prose_characters": 60,
     "mean_word_length": 5.0,
     "letter_share": 0.8,
     "repeated_line_share": 0.05,
@@ -63,12 +67,24 @@ SOUND = {
     "language_score": 0.9,
     "datatrove_failed": ["gopher_quality:gopher_too_many_hashes", "fineweb_quality:line_punct_ratio"],
 }
+NOUNS = "clock timer queue stack heap cache lock mutex futex pipe socket signal thread task scheduler driver"
 SETTINGS = FilterSettings(languages=["en", "zh"])
 
 
+@cache
+def base() -> dict[str, object]:
+    """The columns of a sound document, some of them as SOUND has them."""
+    text = "".join(
+        f"The {name} of the kernel has its own page, and it says what it is for.\n\n" for name in NOUNS.split()
+    )
+    (row,) = score(table_of([{"text": text, "category": SOUND["category"]}], DOCUMENT), ClassifySettings()).to_pylist()
+    return row | SOUND
+
+
 def row_of(settings: FilterSettings, **columns: object) -> pa.Table:
-    """A table of one document: what a rule asks for and SOUND does not hold is 0."""
-    return pa.Table.from_pylist([{**dict.fromkeys(columns_of(settings), 0.0), **SOUND, **columns}])
+    """A table of one document that is sound but for some columns."""
+    row = base() | columns
+    return pa.Table.from_pylist([{name: row[name] for name in columns_of(settings)}])
 
 
 def failed(settings: FilterSettings = SETTINGS, **columns: object) -> list[tuple[str, str]]:
@@ -180,12 +196,13 @@ def test_no_rows_have_no_verdicts():
 
 
 def test_a_page_that_is_only_code_is_not_judged_by_rules_of_prose(make_documents):
-    hexdump = "```\n" + "0x00000000000000000000000000000000 ff\n" * 60 + "```\n"
-    prose = hexdump.replace("```\n", "")
-    scored = score(make_documents(hexdump, prose), ClassifySettings())
-    code, same_as_prose = judge(scored, FilterSettings(languages=["en"]))
-    assert code == []
-    assert {"few_letters", "repeated_lines"} <= {name for name, _ in same_as_prose}
+    lines = [f"0x{at:04x}: {at * 7} {at * 11} {at * 13} ={at % 3}" for at in range(20)]
+    code = "```\n" + "\n".join(lines * 4) + "\n```\n"
+    prose = code.replace("```\n", "")
+    scored = score(make_documents(code, prose), ClassifySettings())
+    as_code, as_prose = judge(scored, FilterSettings(languages=["en"]))
+    assert {name for name, _ in as_code} <= {"machine_noise"}
+    assert {"few_letters", "repeated_lines"} <= {name for name, _ in as_prose}
 
 
 def test_the_rules_of_datatrove_are_its_own():

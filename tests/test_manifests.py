@@ -127,8 +127,10 @@ def test_limits_name_rules_and_categories_that_there_are(tmp_path):
 def test_the_rules_that_hold_by_default_are_sound():
     rules = load_rules()
     assert len({rule.name for rule in rules}) == len(rules)
+    columns = joined(DOCUMENT, SCORES).names
+    assert len(set(columns)) == len(columns)
     named = {name for rule in rules for name in (rule.column, *(bound.column for bound in rule.when))}
-    assert named <= set(joined(DOCUMENT, SCORES).names)
+    assert named <= set(columns)
     assert {category for rule in rules for category in (*rule.only, *rule.categories)} <= set(load_categories())
 
 

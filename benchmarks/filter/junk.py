@@ -14,7 +14,15 @@ from typing import NamedTuple
 
 PER_KIND = 90
 
-SITES = ["Kernel Notes", "opsdocs.example", "The Cluster Times", "Packet Weekly", "DevHub", "StorageWiki", "Rackspace Q&A"]
+SITES = [
+    "Kernel Notes",
+    "opsdocs.example",
+    "The Cluster Times",
+    "Packet Weekly",
+    "DevHub",
+    "StorageWiki",
+    "Rackspace Q&A",
+]
 TOPICS = [
     "nginx reverse proxy", "Kubernetes networking", "PostgreSQL replication", "ext4 tuning", "systemd timers", "Ceph OSDs",
     "BGP route reflectors", "eBPF tracing", "Slurm accounting", "Redis persistence", "TLS certificates", "cgroup limits",
@@ -223,7 +231,11 @@ def _spam(r: random.Random, held_out: bool) -> tuple[str, bool]:
     topic = r.choice(TOPICS)
     parts = [r.choice(SPAM_UNSEEN if held_out else SPAM_PARTS).format(topic=topic) for _ in range(r.randint(6, 16))]
     paragraphs = [" ".join(parts[at : at + 3]) for at in range(0, len(parts), 3)]
-    return _page(r, f"Best {topic}", f"<h1>Best {topic} {r.randint(2019, 2026)}</h1>" + "".join(f"<p>{p}</p>" for p in paragraphs)), True
+    return _page(
+        r,
+        f"Best {topic}",
+        f"<h1>Best {topic} {r.randint(2019, 2026)}</h1>" + "".join(f"<p>{p}</p>" for p in paragraphs),
+    ), True
 
 
 def _stuffing(r: random.Random, held_out: bool) -> tuple[str, bool]:
@@ -240,9 +252,15 @@ def _stuffing(r: random.Random, held_out: bool) -> tuple[str, bool]:
 
 
 def _links(r: random.Random, held_out: bool) -> tuple[str, bool]:
-    names = [f"{r.choice(['Guide to', 'Notes on', 'All about', 'Part 2:', 'FAQ:', 'Intro to'])} {r.choice(TOPICS)}" for _ in range(r.randint(15, 60))]
+    names = [
+        f"{r.choice(['Guide to', 'Notes on', 'All about', 'Part 2:', 'FAQ:', 'Intro to'])} {r.choice(TOPICS)}"
+        for _ in range(r.randint(15, 60))
+    ]
     if held_out:
-        rows = "".join(f'<p><a href="https://{i}.example{_path(r)}">https://{i}.example{_path(r)}</a></p>' for i, _ in enumerate(names))
+        rows = "".join(
+            f'<p><a href="https://{i}.example{_path(r)}">https://{i}.example{_path(r)}</a></p>'
+            for i, _ in enumerate(names)
+        )
         return _page(r, "Links", f"<h1>Useful links</h1>{rows}"), True
     rows = "".join(f'<li><a href="{_path(r)}">{name}</a></li>' for name in names)
     return _page(r, "Links", f"<h1>Links</h1><ul>{rows}</ul>", chrome=False), True
@@ -250,7 +268,10 @@ def _links(r: random.Random, held_out: bool) -> tuple[str, bool]:
 
 def _search(r: random.Random, held_out: bool) -> tuple[str, bool]:
     topic, n = r.choice(TOPICS), r.randint(0, 400)
-    hits = "".join(f"<li><a href='{_path(r)}'>{r.choice(TOPICS)}</a> ... {r.choice(SENTENCES)[:40]} ...</li>" for _ in range(r.randint(0, 5)))
+    hits = "".join(
+        f"<li><a href='{_path(r)}'>{r.choice(TOPICS)}</a> ... {r.choice(SENTENCES)[:40]} ...</li>"
+        for _ in range(r.randint(0, 5))
+    )
     said = [
         f"<h1>Search results for {topic}</h1><p>Showing 1 - 10 of {n} results. Sort by relevance. Filter by date posted.</p><ul>{hits}</ul><p>Previous page Next page</p>",
         f"<h1>Search</h1><p>No results found for {topic}. Try different keywords or check your spelling.</p><p>Did you mean {r.choice(TOPICS)}?</p>",
@@ -269,37 +290,77 @@ def _tags(r: random.Random, held_out: bool) -> tuple[str, bool]:
         f"<h2><a href='{_path(r)}'>{r.choice(TOPICS)}</a></h2><p>Posted in {r.choice(TOPICS)}. Tags: {r.choice(TOPICS)}. {r.choice(['Read more', 'Continue reading', 'Leave a comment'])}</p>"
         for _ in range(r.randint(3, 9))
     )
-    said = [f"<h1>Posts tagged {topic}</h1>{posts}<p>Older posts Newer posts</p>", f"<h1>Category archives: {topic}</h1>{posts}<p>Page 2 of {r.randint(3, 40)}</p>"]
-    unseen = [f"<h1>All posts in {topic}</h1>{posts}<p>Browse by tag. Tag cloud. View archive</p>", f"<h1>Archive for {r.randint(2008, 2026)}</h1>{posts}<p>Older entries</p>"]
+    said = [
+        f"<h1>Posts tagged {topic}</h1>{posts}<p>Older posts Newer posts</p>",
+        f"<h1>Category archives: {topic}</h1>{posts}<p>Page 2 of {r.randint(3, 40)}</p>",
+    ]
+    unseen = [
+        f"<h1>All posts in {topic}</h1>{posts}<p>Browse by tag. Tag cloud. View archive</p>",
+        f"<h1>Archive for {r.randint(2008, 2026)}</h1>{posts}<p>Older entries</p>",
+    ]
     return _page(r, topic, r.choice(unseen if held_out else said)), True
 
 
 def _directory(r: random.Random, held_out: bool) -> tuple[str, bool]:
-    names = [f"{r.choice(TOPICS).split()[0].lower()}-{r.randint(1, 9)}.{r.randint(0, 30)}.{r.choice(['tar.gz', 'zip', 'deb', 'rpm', 'iso'])}" for _ in range(r.randint(8, 40))]
-    rows = "\n".join(f"{name:<40} {r.randint(1, 28):02}-{r.choice(['Jan', 'May', 'Oct'])}-{r.randint(2009, 2026)} 1{r.randint(0, 9)}:{r.randint(10, 59)}  {r.randint(1, 900)}{r.choice('KM')}" for name in names)
+    names = [
+        f"{r.choice(TOPICS).split()[0].lower()}-{r.randint(1, 9)}.{r.randint(0, 30)}.{r.choice(['tar.gz', 'zip', 'deb', 'rpm', 'iso'])}"
+        for _ in range(r.randint(8, 40))
+    ]
+    rows = "\n".join(
+        f"{name:<40} {r.randint(1, 28):02}-{r.choice(['Jan', 'May', 'Oct'])}-{r.randint(2009, 2026)} 1{r.randint(0, 9)}:{r.randint(10, 59)}  {r.randint(1, 900)}{r.choice('KM')}"
+        for name in names
+    )
     if held_out:
         items_ = "".join(f"<li><a href='{name}'>{name}</a></li>" for name in names)
-        return f"<html><title>Directory listing for /pub/</title><body><h1>Directory listing for /pub/</h1><hr><ul>{items_}</ul><hr></body></html>", True
-    return f"<html><title>Index of /pub</title><body><h1>Index of /pub</h1><pre>Name  Last modified  Size  Description\nParent Directory\n{rows}</pre><address>Apache/2.4 Server at www.example Port 80</address></body></html>", True
+        return (
+            f"<html><title>Directory listing for /pub/</title><body><h1>Directory listing for /pub/</h1><hr><ul>{items_}</ul><hr></body></html>",
+            True,
+        )
+    return (
+        f"<html><title>Index of /pub</title><body><h1>Index of /pub</h1><pre>Name  Last modified  Size  Description\nParent Directory\n{rows}</pre><address>Apache/2.4 Server at www.example Port 80</address></body></html>",
+        True,
+    )
 
 
 def _identifier(r: random.Random) -> str:
-    return "_".join(r.choice(["get", "set", "io", "buf", "ctx", "node", "init", "free", "lock", "map", "page", "irq"]) for _ in range(r.randint(2, 4)))
+    return "_".join(
+        r.choice(["get", "set", "io", "buf", "ctx", "node", "init", "free", "lock", "map", "page", "irq"])
+        for _ in range(r.randint(2, 4))
+    )
 
 
 def _genindex(r: random.Random, held_out: bool) -> tuple[str, bool]:
-    title = r.choice(["Class Index", "File Members", "Full list of members"]) if held_out else r.choice(["Index", "General Index", "Module Index"])
+    title = (
+        r.choice(["Class Index", "File Members", "Full list of members"])
+        if held_out
+        else r.choice(["Index", "General Index", "Module Index"])
+    )
     letters = string.ascii_uppercase[: r.randint(8, 26)]
-    body = "".join(f"<h2>{letter}</h2><ul>" + "".join(f"<li><a href='#'>{letter.lower()}{_identifier(r)}</a></li>" for _ in range(r.randint(2, 9))) + "</ul>" for letter in letters)
+    body = "".join(
+        f"<h2>{letter}</h2><ul>"
+        + "".join(f"<li><a href='#'>{letter.lower()}{_identifier(r)}</a></li>" for _ in range(r.randint(2, 9)))
+        + "</ul>"
+        for letter in letters
+    )
     return _page(r, title, f"<h1>{title}</h1><p>{' | '.join(letters)}</p>{body}", chrome=False), True
 
 
 def _empty_api(r: random.Random, held_out: bool) -> tuple[str, bool]:
     name = _identifier(r)
-    rows = "".join(f"<dt><code>{_identifier(r)}({', '.join(_identifier(r) for _ in range(r.randint(0, 3)))})</code></dt><dd></dd>" for _ in range(r.randint(4, 25)))
+    rows = "".join(
+        f"<dt><code>{_identifier(r)}({', '.join(_identifier(r) for _ in range(r.randint(0, 3)))})</code></dt><dd></dd>"
+        for _ in range(r.randint(4, 25))
+    )
     if held_out:
-        cells = "".join(f"<tr><td><code>int {_identifier(r)} (void)</code></td><td></td></tr>" for _ in range(r.randint(5, 25)))
-        return _page(r, name, f"<h1>{name}.h</h1><h2>Functions</h2><table><tr><th>Function</th><th>Description</th></tr>{cells}</table>", chrome=False), True
+        cells = "".join(
+            f"<tr><td><code>int {_identifier(r)} (void)</code></td><td></td></tr>" for _ in range(r.randint(5, 25))
+        )
+        return _page(
+            r,
+            name,
+            f"<h1>{name}.h</h1><h2>Functions</h2><table><tr><th>Function</th><th>Description</th></tr>{cells}</table>",
+            chrome=False,
+        ), True
     return _page(r, name, f"<h1>{name} module</h1><h2>Methods</h2><dl>{rows}</dl>", chrome=False), True
 
 
@@ -338,9 +399,15 @@ def _noise(r: random.Random, held_out: bool) -> tuple[str, bool]:
 def _minified(r: random.Random, held_out: bool) -> tuple[str, bool]:
     names = [f"{r.choice(string.ascii_letters)}{r.choice(string.ascii_letters)}" for _ in range(40)]
     if held_out:
-        rules = [f".{r.choice(names)}{{margin:{r.randint(0, 40)}px;color:#{r.getrandbits(24):06x}}}" for _ in range(r.randint(100, 300))]
+        rules = [
+            f".{r.choice(names)}{{margin:{r.randint(0, 40)}px;color:#{r.getrandbits(24):06x}}}"
+            for _ in range(r.randint(100, 300))
+        ]
         return f"```css\n{''.join(rules)}\n```\n", False
-    parts = [f"function {r.choice(names)}({r.choice(names)}){{return {r.choice(names)}.{r.choice(names)}({r.randint(0, 99)})}}" for _ in range(r.randint(60, 200))]
+    parts = [
+        f"function {r.choice(names)}({r.choice(names)}){{return {r.choice(names)}.{r.choice(names)}({r.randint(0, 99)})}}"
+        for _ in range(r.randint(60, 200))
+    ]
     return f"```js\n!{';'.join(parts)}\n```\n", False
 
 
@@ -353,27 +420,87 @@ def _repeated(r: random.Random, held_out: bool) -> tuple[str, bool]:
 
 
 def _log(r: random.Random, held_out: bool) -> tuple[str, bool]:
-    text = r.choice(["worker heartbeat ok", "GET /healthz 200", "poll: no new messages"] if not held_out else ["keepalive sent to peer", "tick"])
-    rows = "\n".join(f"2026-01-{r.randint(1, 28):02}T{r.randint(10, 23)}:{r.randint(10, 59)}:{r.randint(10, 59)}Z node-{r.randint(1, 9)} {text} in {r.randint(1, 99)} ms" for _ in range(r.randint(200, 900)))
+    text = r.choice(
+        ["worker heartbeat ok", "GET /healthz 200", "poll: no new messages"]
+        if not held_out
+        else ["keepalive sent to peer", "tick"]
+    )
+    rows = "\n".join(
+        f"2026-01-{r.randint(1, 28):02}T{r.randint(10, 23)}:{r.randint(10, 59)}:{r.randint(10, 59)}Z node-{r.randint(1, 9)} {text} in {r.randint(1, 99)} ms"
+        for _ in range(r.randint(200, 900))
+    )
     return (f"```\n{rows}\n```\n" if r.random() < 0.5 else rows + "\n"), False
 
 
 def _menu(r: random.Random, held_out: bool) -> tuple[str, bool]:
-    seen = ["Home", "About us", "Contact", "Careers", "Privacy policy", "Terms of service", "Blog", "Newsletter", "Follow us", "Sign in", "Products", "Solutions", "Resources", "Pricing", "Sitemap", "Cookie settings", "Support", "Partners", "Events", "Press", "English", "Deutsch", "Facebook", "Twitter", "YouTube"]
-    more = ["Help center", "Investor relations", "Accessibility statement", "Legal notice", "Skip to content", "Back to top", "Share on LinkedIn", "Recent posts", "Leave a reply", "Webinars", "Learn more", "View all", "Downloads", "Community", "Español"]
+    seen = [
+        "Home",
+        "About us",
+        "Contact",
+        "Careers",
+        "Privacy policy",
+        "Terms of service",
+        "Blog",
+        "Newsletter",
+        "Follow us",
+        "Sign in",
+        "Products",
+        "Solutions",
+        "Resources",
+        "Pricing",
+        "Sitemap",
+        "Cookie settings",
+        "Support",
+        "Partners",
+        "Events",
+        "Press",
+        "English",
+        "Deutsch",
+        "Facebook",
+        "Twitter",
+        "YouTube",
+    ]
+    more = [
+        "Help center",
+        "Investor relations",
+        "Accessibility statement",
+        "Legal notice",
+        "Skip to content",
+        "Back to top",
+        "Share on LinkedIn",
+        "Recent posts",
+        "Leave a reply",
+        "Webinars",
+        "Learn more",
+        "View all",
+        "Downloads",
+        "Community",
+        "Español",
+    ]
     names = r.sample(more if held_out else seen, r.randint(10, 15))
-    return "\n\n".join(f"- {name}" if r.random() < 0.5 else name for name in names) + f"\n\n© {r.randint(2009, 2026)} All rights reserved\n", False
+    return "\n\n".join(
+        f"- {name}" if r.random() < 0.5 else name for name in names
+    ) + f"\n\n© {r.randint(2009, 2026)} All rights reserved\n", False
 
 
 def _versions(r: random.Random, held_out: bool) -> tuple[str, bool]:
-    lines = [f"{r.choice(['v', ''])}{r.randint(0, 9)}.{r.randint(0, 40)}.{r.randint(0, 40)}" for _ in range(r.randint(30, 120))]
+    lines = [
+        f"{r.choice(['v', ''])}{r.randint(0, 9)}.{r.randint(0, 40)}.{r.randint(0, 40)}"
+        for _ in range(r.randint(30, 120))
+    ]
     if held_out:
-        return "# Releases\n\n" + "\n".join(f"- {line} ({r.randint(2010, 2026)}-0{r.randint(1, 9)}-1{r.randint(0, 9)})" for line in lines), False
+        return "# Releases\n\n" + "\n".join(
+            f"- {line} ({r.randint(2010, 2026)}-0{r.randint(1, 9)}-1{r.randint(0, 9)})" for line in lines
+        ), False
     return "# Tags\n\n" + "\n".join(f"- {line}" for line in lines), False
 
 
 def _calendar(r: random.Random, held_out: bool) -> tuple[str, bool]:
-    head = "| Mo | Tu | We | Th | Fr | Sa | Su |\n|---|---|---|---|---|---|---|\n" if not held_out else "Mon Tue Wed Thu Fri Sat Sun\n\n"
+    head = (
+        "| Mo | Tu | We | Th | Fr | Sa | Su |\n|---|---|---|---|---|---|---|\n"
+        if not held_out
+        else "Mon Tue Wed Thu Fri Sat Sun\n\n"
+    )
     days = [str(day) for day in range(1, 32)]
     weeks = [days[at : at + 7] for at in range(0, 31, 7)]
     body = "\n".join(("| " + " | ".join(week) + " |") if not held_out else " ".join(week) for week in weeks)

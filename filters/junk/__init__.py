@@ -1,1 +1,1 @@
-"""What makes a page no document: walls, errors, stubs, listings, noise and spam; and how much of what engineers need it has."""
+"""What makes a page no document, and how much of what engineers look for it has."""

@@ -27,7 +27,7 @@ class Table(NamedTuple):
 
 
 class Phrases(NamedTuple):
-    """`first`: of the first word of each phrase, bit n: a phrase of n words begins so. `whole`: its kinds, a bit each."""
+    """first: of the first word of a phrase, bit n: one of n words begins so; whole: its kinds, a bit each."""
 
     kinds: tuple[str, ...]
     first: Table

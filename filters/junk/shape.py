@@ -31,15 +31,16 @@ Ints = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.uint8]
 
 SCORES = (
-    "item_lines",
-    "ended_lines",
+    "item_share",
+    "ended_share",
     "words_per_line",
     "spoken_words",
     "signature_lines",
-    "link_lines",
+    "link_share",
     "top_word",
     "function_words",
     "single_letters",
+    "numbers",
     "mojibake",
     "replaced",
     "noise_share",
@@ -50,8 +51,8 @@ SCORES = (
     "command_density",
 )
 (
-    _ITEMS, _ENDED, _PER_LINE, _SPOKEN, _SIGNATURES, _LINKS, _TOP, _FUNCTION, _SINGLE, _MOJIBAKE, _REPLACED, _NOISE,
-    _TEMPLATES, _FLAGS, _ERRORS, _KEYS, _COMMANDS,
+    _ITEMS, _ENDED, _PER_LINE, _SPOKEN, _SIGNATURES, _LINKS, _TOP, _FUNCTION, _SINGLE, _NUMBERS, _MOJIBAKE, _REPLACED,
+    _NOISE, _TEMPLATES, _FLAGS, _ERRORS, _KEYS, _COMMANDS,
 ) = range(len(SCORES))  # fmt: skip
 
 _IS_FUNCTION, _IS_ERROR = 1, 2
@@ -75,9 +76,10 @@ def _words() -> Table:
 def shape(stream: Stream) -> dict[str, Floats]:
     """SCORES of each document.
 
-    Of its lines of prose: item_lines, those that are items; ended_lines, those that end as a sentence does;
-    words_per_line; link_lines, those with an address; signature_lines: how many say nothing outside code.
-    Of its words of prose: spoken_words, how many stand outside code and headings; top_word, the share of the most
+    Of its lines of prose: item_share, those that are items; ended_share, those that end as a sentence does;
+    words_per_line; link_share, those with an address. Of these and of rows of tables: signature_lines, how many say
+    nothing outside code; spoken_words, how many words stand outside code and headings.
+    Of its words: numbers, those that begin with a digit. Of its words of prose: top_word, the share of the most
     frequent that is no function word; function_words and single_letters, their shares.
     Of its text: mojibake, pairs of letters that a wrong decoding leaves, for each word; replaced, U+FFFD for each word;
     noise_share, bytes in lines of numbers, hexadecimal or unbroken characters; log_templates, different lines of code
@@ -124,20 +126,21 @@ def _judge(
             stop = end if line + 1 == last else lines[line + 1] - 1
             if kind in (FENCE, BLANK):
                 continue
-            noise += (stop - begin) * _is_noise(data, begin, stop)
+            noise += (stop - begin) * (kind != TABLE and _is_noise(data, begin, stop))
             count = line_words[line + 1] - line_words[line]
             if kind in (CODE, LOG):
                 templates[different] = _template(data, begin, stop)
                 different += 1
                 row[_COMMANDS] += _is_command(data, begin, stop)
-            elif kind != TABLE:
-                prose_lines += 1
-                prose_words += count
+            else:
+                prose_lines += kind != TABLE
+                prose_words += count if kind != TABLE else 0
                 _add_line(data, begin, stop, kind, row)
             row[_KEYS] += kind != HEADING and _is_key(data, begin, stop)
         begin_word, end_word = line_words[first], line_words[last] if last > first else line_words[first]
         total = end_word - begin_word
-        _add_words(data, hashes, starts, lines, line_words, kinds, first, last, words, keys, times, row)
+        text = (offsets[document], end)
+        _add_words(data, text, hashes, starts, line_words, kinds, first, last, words, keys, times, row)
         _add_letters(data, offsets[document], end, row)
         _divide(row, prose_lines, prose_words, total, noise, end - offsets[document])
         row[_TEMPLATES] = _share_of_different(templates[:different])
@@ -150,7 +153,7 @@ def _divide(row: Floats, prose_lines: int, prose_words: int, words: int, noise: 
     row[_PER_LINE] = prose_words / prose_lines if prose_lines else 0
     for score in (_TOP, _FUNCTION, _SINGLE):
         row[score] = row[score] / prose_words if prose_words else 0
-    for score in (_MOJIBAKE, _REPLACED):
+    for score in (_NUMBERS, _MOJIBAKE, _REPLACED):
         row[score] = row[score] / max(words, 1)
     for score in (_FLAGS, _ERRORS, _KEYS, _COMMANDS):
         row[score] = 1000 * row[score] / max(words, 1)
@@ -165,8 +168,10 @@ def _add_line(data: Bytes, begin: int, end: int, kind: int, row: Floats) -> None
         stop -= 1
     last = data[stop - 1] if stop > begin else np.uint8(0)
     # . ! ? : ; and what ends sentences of other scripts (U+3002, U+FF01, U+FF1F)
-    ended = last in (46, 33, 63, 58, 59, 41) or (last in (0x82, 0x81, 0x9F) and stop - begin >= 3 and data[stop - 3] >= 0xE3)
-    row[_ENDED] += ended and kind != HEADING
+    ended = last in (46, 33, 63, 58, 59, 41) or (
+        last in (0x82, 0x81, 0x9F) and stop - begin >= 3 and data[stop - 3] >= 0xE3
+    )
+    row[_ENDED] += ended and kind != HEADING and kind != TABLE
     row[_ITEMS] += kind == ITEM
     spoken, in_code, in_word, address, code = 0, False, False, False, False
     for at in range(begin, end):
@@ -178,7 +183,7 @@ def _add_line(data: Bytes, begin: int, end: int, kind: int, row: Floats) -> None
         spoken += letter and not in_word and not in_code
         in_word = letter
         address |= byte == _COLON and at + 2 < end and data[at + 1] == _SLASH and data[at + 2] == _SLASH
-    row[_LINKS] += address
+    row[_LINKS] += address and kind != TABLE
     row[_SIGNATURES] += code and spoken == 0
     row[_SPOKEN] += spoken if kind != HEADING else 0
 
@@ -186,9 +191,9 @@ def _add_line(data: Bytes, begin: int, end: int, kind: int, row: Floats) -> None
 @inner
 def _add_words(
     data: Bytes,
+    text: tuple[int, int],
     hashes: Hashes,
     starts: Offsets,
-    lines: Offsets,
     line_words: Offsets,
     kinds: Kinds,
     first: int,
@@ -209,13 +214,16 @@ def _add_words(
         prose = kinds[line] <= ITEM
         for word in range(line_words[line], line_words[line + 1]):
             bits = look_up(words, hashes[word])
+            row[_NUMBERS] += 48 <= data[starts[word]] <= 57
             row[_ERRORS] += bits & np.uint64(_IS_ERROR) != 0
             at = starts[word]
-            row[_FLAGS] += at >= 1 and data[at - 1] == _DASH and (at < 2 or data[at - 2] in (_SPACE, _DASH, _BACKTICK, 91, 10))
+            row[_FLAGS] += (
+                at >= 1 and data[at - 1] == _DASH and (at < 2 or data[at - 2] in (_SPACE, _DASH, _BACKTICK, 91, 10))
+            )
             if not prose:
                 continue
             row[_FUNCTION] += bits & np.uint64(_IS_FUNCTION) != 0
-            behind = data[at + 1] if at + 1 < len(data) else np.uint8(10)
+            behind = data[at + 1] if at + 1 < text[1] else np.uint8(10)
             single = not (97 <= behind | 32 <= 122 or 48 <= behind <= 57 or behind >= 128 or behind == 95)
             row[_SINGLE] += single and 97 <= data[at] | 32 <= 122 and data[at] | 32 not in (97, 105)
             if not single and not bits & np.uint64(_IS_FUNCTION):
@@ -243,7 +251,7 @@ def _add_letters(data: Bytes, begin: int, end: int, row: Floats) -> None:
     for at in range(begin, end - 3):
         if data[at] == 0xC3 and data[at + 1] in (0x82, 0x83, 0x90, 0x91, 0xA2, 0xA4, 0xA5, 0xA6):
             latin = data[at + 2] == 0xC2 and data[at + 3] >= 0x80
-            windows = data[at + 2] == 0xE2 and data[at + 3] == 0x82 or data[at + 2] == 0xE2 and data[at + 3] == 0x80
+            windows = (data[at + 2] == 0xE2 and data[at + 3] == 0x82) or (data[at + 2] == 0xE2 and data[at + 3] == 0x80)
             other = data[at + 2] in (0xC5, 0xC6, 0xCB)
             row[_MOJIBAKE] += latin or windows or other
         elif data[at] == 0xEF and data[at + 1] == 0xBF and data[at + 2] == 0xBD:
@@ -270,7 +278,9 @@ def _is_noise(data: Bytes, begin: int, end: int) -> bool:
         return True
     if longest >= 200 or (longest >= 60 and 5 * longest >= 4 * (end - begin) and digits):
         return True
-    return digits > 0 and (10 * letters <= digits or (hexadecimal >= 0.95 * (letters + digits) and 3 * digits >= letters))
+    return digits > 0 and (
+        10 * letters <= digits or (hexadecimal >= 0.95 * (letters + digits) and 3 * digits >= letters)
+    )
 
 
 @inner
