@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
 
 INTERVAL_S = 0.002
+_OURS = ("filters.", "manifests.", "pipelines.")
 
 
-def profile(work: Callable[[], object], owner: str) -> dict[str, float]:
-    """Seconds of processor time by the outermost function outside the module `owner` that it calls while `work` runs.
+def profile(work: Callable[[], object], owners: Collection[str]) -> dict[str, float]:
+    """Seconds of processor time by the outermost function of the project that the modules `owners` call.
 
-    What the module itself does counts as `owner`. A sample stands for all the time since the one before, so that a
-    long call into compiled code, during which none is taken, counts whole. Main thread only.
+    What an owner does itself, or has libraries do, counts as the owner. A sample stands for all the time since the
+    one before, so that a long call into compiled code, during which none is taken, counts whole. Main thread only.
     """
     seconds: dict[str, float] = {}
     last = time.process_time()
@@ -22,7 +23,7 @@ def profile(work: Callable[[], object], owner: str) -> dict[str, float]:
     def take(number: int, frame: FrameType | None) -> None:
         nonlocal last
         now = time.process_time()
-        name = _named(frame, owner)
+        name = _named(frame, owners)
         seconds[name] = seconds.get(name, 0.0) + now - last
         last = now
 
@@ -36,13 +37,14 @@ def profile(work: Callable[[], object], owner: str) -> dict[str, float]:
     return dict(sorted(seconds.items(), key=lambda each: -each[1]))
 
 
-def _named(frame: FrameType | None, owner: str) -> str:
-    """The function below the deepest frame of the owner's, as `module.function`."""
+def _named(frame: FrameType | None, owners: Collection[str]) -> str:
+    """The function of ours just below the deepest frame of an owner's, as `module.function`; else that owner."""
     below = ""
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module == owner:
-            return below or owner
-        below = f"{module}.{frame.f_code.co_name}"
+        module = str(frame.f_globals.get("__name__", ""))
+        if module in owners:
+            return below or module
+        if module.startswith(_OURS):
+            below = f"{module}.{frame.f_code.co_name}"
         frame = frame.f_back
     return "elsewhere"

@@ -27,13 +27,14 @@ from pipelines.extract.records import Broken, Raw, read_raw
 from pipelines.extract.stage import STAGE as EXTRACT
 from pipelines.schema import DOCUMENT
 
-SAMPLE = 1
+SAMPLE = 2  # raise it when the same files would give other rows
 PROSE, CODE = "prose", "code"
 
 _LICENCE = re.compile(r"(?:^|/)(?:LICEN[CS]E|COPYING|NOTICE|PATENTS)[^/]*$", re.IGNORECASE)
 _POSTS = "Posts.xml"
 _LOGS = ("developer_forums",)
 _CODE_METHODS = ("source",)
+_LOG_ENDINGS = (".log", ".log.txt")
 _MAX_BYTES = ExtractSettings().max_body_bytes
 
 SCHEMA = pa.schema([*DOCUMENT, ("form", pa.string()), ("unread", pa.string())])
@@ -107,9 +108,10 @@ def _row(raw: Raw, category: str, source: str) -> dict[str, Any]:
     page, why = page_of(raw.body, raw.content_type, raw.name)
     if page is None:
         return {"url": url, "source": source, "category": category, "unread": why}
-    return {**row(page, url, source, category), "form": form_of(page, category), "unread": ""}
+    return {**row(page, url, source, category), "form": form_of(page, category, raw.name), "unread": ""}
 
 
-def form_of(page: Page, category: str) -> str:
+def form_of(page: Page, category: str, name: str) -> str:
     """Whether a file is prose, or code, a log, rules or queries."""
-    return CODE if category in _LOGS or page.method in _CODE_METHODS else PROSE
+    is_log = category in _LOGS or name.lower().endswith(_LOG_ENDINGS)
+    return CODE if is_log or page.method in _CODE_METHODS else PROSE

@@ -14,7 +14,7 @@ _FLAT = 1.15
 
 
 def targets(results: Mapping[str, Any]) -> list[Held]:
-    """The targets whose figures were measured: name, figure, target, whether it holds."""
+    """The targets whose figures were measured; a part may bring its own as `targets`."""
     held: list[Held] = []
     if "canonical" in results:
         held += _canonical(results["canonical"])
@@ -24,6 +24,8 @@ def targets(results: Mapping[str, Any]) -> list[Held]:
         held += _speed(results["speed"])
     if "memory" in results:
         held.append(_memory(results["memory"]))
+    for part in results.values():
+        held += part.get("targets", ()) if isinstance(part, Mapping) else ()
     return held
 
 
