@@ -20,6 +20,7 @@ from manifests.models import (
     CommonRules,
     FilterSettings,
     Generator,
+    LicenceManifest,
     Names,
     PageManifest,
     Recipe,
@@ -191,6 +192,12 @@ def load_generators(directory: Path = Path(__file__).parent / "generators") -> t
 def load_names() -> Names:
     """The names that documentation writes as variables, from `names.yaml`."""
     return _load(Names, Path(__file__).with_name("names.yaml"), lambda value: value)
+
+
+@cache
+def load_licences() -> LicenceManifest:
+    """What licences ask for, and how their texts are known, from `licences.yaml`."""
+    return _load(LicenceManifest, Path(__file__).with_name("licences.yaml"), lambda value: value)
 
 
 @cache

@@ -105,6 +105,46 @@ class Names(Model):
     kubernetes_headings: dict[str, str]
 
 
+# ---------------------------------------------------------------- licences
+
+
+LicenceClass = Literal[
+    "public_domain",
+    "permissive",
+    "attribution",
+    "share_alike",
+    "copyleft",
+    "source_available",
+    "no_derivatives",
+    "non_commercial",
+    "proprietary",
+    "unknown",
+]
+
+
+class LicenceTerms(Model):
+    """What the licences of a class ask for."""
+
+    patterns: list[str]
+    attribution: bool
+    why: str
+
+
+class LicenceText(Model):
+    """How the text of a licence is known."""
+
+    licence: str
+    phrases: list[str] = Field(min_length=1)
+
+
+class LicenceManifest(Model):
+    """The classes of licences in the order of what they ask, and the texts of licences."""
+
+    classes: dict[LicenceClass, LicenceTerms]
+    files: list[str]
+    texts: list[LicenceText]
+
+
 # ---------------------------------------------------------------- sources
 
 
@@ -196,6 +236,17 @@ class CrawlSettings(Model):
     processes: int = Field(default=2, ge=1, le=1024, description="crawler processes; a host belongs to one of them")
 
 
+class LicencePolicy(Model):
+    """Which documents may be used, by their licence. Of `A OR B` one must be allowed, of `A AND B` both."""
+
+    train: list[LicenceClass] = Field(
+        default=["public_domain", "permissive", "attribution", "share_alike", "copyleft"],
+        description="classes of manifests/licences.yaml; `unknown` lets documents without a known licence in",
+    )
+    allow: list[str] = Field(default=[], description="SPDX identifiers that are allowed whatever their class")
+    deny: list[str] = Field(default=[], description="SPDX identifiers that are not, whatever their class")
+
+
 class ExtractSettings(Model):
     keep_links: bool = Field(default=False, description="the targets of absolute links; relative ones stay out")
     max_body_bytes: int = Field(default=32 * MIB, ge=1024, description="larger bodies go to quarantine")
@@ -204,9 +255,20 @@ class ExtractSettings(Model):
     max_cpu_s: float = Field(default=30.0, gt=0.0, description="a record that costs more is killed, and poison")
     max_memory_bytes: int = Field(default=4096 * MIB, ge=256 * MIB, description="of the process that parses")
     obey: list[str] = Field(
-        default=["noai", "noimageai", "noindex", "none", "noarchive", "tdm-reservation"],
+        default=[
+            "noai",
+            "noimageai",
+            "noindex",
+            "none",
+            "noarchive",
+            "tdm-reservation",
+            "content-signal-ai-train",
+            "content-usage-train-ai",
+            "rsl-licence",
+        ],
         description="opt-out signals that remove a page",
     )
+    licences: LicencePolicy = LicencePolicy()
 
 
 class ClassifySettings(Model):

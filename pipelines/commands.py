@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from manifests.load import LoadedRecipe, load_recipe
-from manifests.models import FilterSettings, Recipe, Source, TrainTokenizer
+from manifests.models import ExtractSettings, FilterSettings, LicencePolicy, Recipe, Source, TrainTokenizer
 from pipelines import classify, crawl, dedup, export, filter, storage, synth, tokenize
 from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
 from pipelines.extract import stage as extract
@@ -193,7 +193,9 @@ def _recipe_alone(stage: str, inputs: Sequence[str], loaded: LoadedRecipe | None
     )
     if loaded:
         return loaded.recipe, source, loaded.path.parent
-    recipe = Recipe(name="alone", manifests=["none"])
+    # Whoever hands in files says with it that they may be used; what their pages forbid is obeyed all the same.
+    policy = LicencePolicy(train=[*LicencePolicy().train, "unknown"])
+    recipe = Recipe(name="alone", manifests=["none"], extract=ExtractSettings(licences=policy))
     if stage == "tokenize":
         recipe = recipe.model_copy(update={"tokenize": recipe.tokenize.model_copy(update={"train": TrainTokenizer()})})
     return recipe, source, Path.cwd()

@@ -16,6 +16,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,11 @@ import pyarrow as pa
 from crawlers.farm.packages import FarmUnavailable, prepare
 from crawlers.farm.server import serve
 from crawlers.job import CrawlJob
+from crawlers.optout import site_signals
 from crawlers.outcome import progress, read_outcome
-from crawlers.urls import doc_id
+from crawlers.robots import MAX_ROBOTS_BYTES
+from crawlers.urls import doc_id, origin_of
+from crawlers.warc import Record, read_records
 from filters.lsh import connected
 from manifests.models import CrawlSettings, Source
 from pipelines import __version__, storage
@@ -87,10 +92,11 @@ def _make(work: Work) -> Result:
             raise StageError(f"crawl: {error}") from error
     crawled.sort(key=lambda each: each.part.name)
     files = [file for each in crawled for file in each.files]
+    signals = {origin: found for each in crawled for origin, found in each.signals.items()}
     return Result(
         [each.part for each in crawled],
         Counts.total([each.part.counts for each in crawled]),
-        {"files": files},
+        {"files": files, "signals": signals},
     )
 
 
@@ -171,10 +177,14 @@ def _watched(work: Work) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Crawled:
-    """What became of one source: its index, and its WARC files (name, sha256, bytes)."""
+    """What became of one source: its index, its WARC files (name, sha256, bytes), and what its sites say of all pages.
+
+    `signals`: opt-out signals of a site's robots.txt, by its origin (scheme, host and port); none without.
+    """
 
     part: Part
     files: Sequence[Mapping[str, Any]]
+    signals: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -211,7 +221,12 @@ def crawl_group(spec: Mapping[str, Any]) -> Group:
         lines = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
         raise StageError(f"the crawler of {', '.join(source.id for source in sources)} stopped: {lines[-1]}")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    crawled = [Crawled(_index(spec, directory, source.id), _publish(spec, directory, source.id)) for source in sources]
+    crawled = [
+        Crawled(
+            _index(spec, directory, source.id), _publish(spec, directory, source.id), _signals(directory / source.id)
+        )
+        for source in sources
+    ]
     cpu_seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
     return Group(crawled, cpu_seconds, used.ru_maxrss * 1024)
 
@@ -236,6 +251,22 @@ def _publish(spec: Mapping[str, Any], directory: Path, source: str) -> list[dict
     return files
 
 
+def _signals(directory: Path) -> dict[str, list[str]]:
+    """Opt-out signals of the sites of a source, by origin, from the robots.txt that it was crawled under."""
+    found: dict[str, list[str]] = {}
+    for each in read_outcome(directory).fetched:
+        if each.kind != "robots" or each.status != HTTPStatus.OK:
+            continue
+        with (directory / each.file).open("rb") as stream:
+            stream.seek(each.offset)
+            record = next(read_records(BytesIO(stream.read(each.length)), each.file, 40 * MAX_ROBOTS_BYTES), None)
+        if isinstance(record, Record):
+            signals = site_signals(record.body(20 * MAX_ROBOTS_BYTES)[:MAX_ROBOTS_BYTES])
+            if signals:
+                found[origin_of(each.url)] = list(signals)
+    return found
+
+
 def _index(spec: Mapping[str, Any], directory: Path, source: str) -> Part:
     """One row for each record of a source; a drop for each URL excluded, a quarantine row for each that failed."""
     outcome = read_outcome(directory / source)
@@ -257,4 +288,4 @@ def _index(spec: Mapping[str, Any], directory: Path, source: str) -> Part:
     return write_part(spec["target"], source, spec["key"], table_of(rows, _INDEX), counts, side)
 
 
-STAGE = Stage("crawl", 1, "url", _inputs, _settings, _make)
+STAGE = Stage("crawl", 2, "url", _inputs, _settings, _make)

@@ -1,10 +1,11 @@
-"""export: shards, their tokenizer and their lineage to a directory or a bucket. The commit there is the index.
+"""export: shards, their tokenizer, lineage and attribution to a directory or a bucket. The commit there is the index.
 
 A reader who follows `_commit.json` sees all of an export or none of it: it is deleted first and written last.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipelines.engine import (
     plain_files,
     read_commit,
 )
+from pipelines.extract.licences import needs_attribution
 from pipelines.parts import Counts, Part, find_part, read_footer, read_table, write_part
 from pipelines.run import Run
 from pipelines.schema import RECORDS, table_of
@@ -30,6 +32,18 @@ _TOLD = (
     "doc_id", "revision", "url", "source", "category", "licence", "licence_evidence", "opt_out",
     "title", "language", "parents", "kind", "cluster_id", "copies", "edits",
 )  # fmt: skip
+_ATTRIBUTED = (
+    "doc_id",
+    "title",
+    "authors",
+    "date",
+    "url",
+    "source",
+    "licence",
+    "licence_evidence",
+    "copies",
+    "parents",
+)
 
 
 def _inputs(run: Run) -> Sequence[Input]:
@@ -64,6 +78,9 @@ def _make(work: Work) -> Result:
     parts = work.make(jobs)
     if not work.run.plain_inputs:
         parts += work.make(_lineage_jobs(work), "lineage")
+        attributions = work.make(_attribution_jobs(work), "attribution")
+        parts += attributions
+        _write_attribution(work, attributions)
         tokenizer = storage.join(work.run.directory("tokenize"), "tokenizer.json")
         storage.copy(tokenizer, storage.join(work.directory, "tokenizer.json"))
     return Result(parts, Counts(seen=len(shards), consumed=len(shards), rows=len(shards)))
@@ -115,4 +132,40 @@ def tell_lineage(job: Job) -> Part:
     return write_part(job.directory, job.name, job.key, table, Counts(rows=len(rows)), {})
 
 
-STAGE = Stage("export", 1, "shard", _inputs, _settings, _make)
+# ---------------------------------------------------------------- attribution
+
+
+def _attribution_jobs(work: Work) -> list[Job]:
+    """One job for each part of documents."""
+    return [
+        work.job(attribute, "", "attribution/" + each.name.replace("/", "-"), [each.content], {"documents": each.url})
+        for each in _documents(work.run)
+    ]
+
+
+def attribute(job: Job) -> Part:
+    """Who made the documents whose licence asks for it to be said; a rewrite names its parents, which are here too."""
+    documents = read_table(job.spec["documents"], list(_ATTRIBUTED))
+    asked = [needs_attribution(licence) for licence in documents["licence"].to_pylist()]
+    table = documents.filter(pa.array(asked, pa.bool_()))
+    named = Counter(zip(table["source"].to_pylist(), table["licence"].to_pylist(), strict=True))
+    extra = {
+        f"{source}\t{licence or 'unknown'}": number for (source, licence), number in sorted(named.items(), key=str)
+    }
+    return write_part(job.directory, job.name, job.key, table, Counts(rows=table.num_rows, extra=extra), {})
+
+
+def _write_attribution(work: Work, parts: Sequence[Part]) -> None:
+    """A page for people: what each source gave, and under which licence."""
+    names = {source.id: f"{source.name}, {', '.join(source.hosts)}" for source in work.run.sources}
+    lines = [
+        "The documents of this data set were made by others. attribution/*.parquet names each, with its authors.",
+        "",
+    ]
+    for key, number in sorted(Counts.total([part.counts for part in parts]).extra.items()):
+        source, licence = key.split("\t")
+        lines.append(f"{names.get(source, source)}: {number:,} documents under {licence}")
+    storage.write_bytes(storage.join(work.directory, "ATTRIBUTION.txt"), ("\n".join(lines) + "\n").encode())
+
+
+STAGE = Stage("export", 2, "shard", _inputs, _settings, _make)

@@ -15,6 +15,7 @@ import yaml
 from manifests.models import Recipe, Source
 from pipelines import storage
 from pipelines.engine import Commit, StageError, read_commit
+from pipelines.extract.licences import class_of, needs_attribution
 from pipelines.funnel import HEADER, Step, funnel
 from pipelines.parts import read_table
 from pipelines.run import STAGES, Run
@@ -53,6 +54,7 @@ def _page(run: Run, commits: Sequence[Commit]) -> str:
         ("Funnel", _funnel_table(funnel(commits))),
         ("Tokens", _tokens(run, by_stage)),
         ("Sources", _sources(run, by_stage)),
+        ("Licences", _licences(run, by_stage)),
         ("What was lost, by reason", _reasons(commits)),
         ("Samples of what was kept", _kept_samples(run, by_stage)),
         ("Samples of what was lost", _lost_samples(run, commits)),
@@ -106,7 +108,7 @@ def _bar(share: float) -> str:
 def _sources(run: Run, by_stage: Mapping[str, Commit]) -> str:
     """Documents of each source after each stage that holds documents."""
     stages = [stage for stage in ("extract", "dedup", "filter") if stage in by_stage]
-    counted = {stage: _count_sources(run, by_stage[stage]) for stage in stages}
+    counted = {stage: _count(run, by_stage[stage], "source") for stage in stages}
     rows = [
         [
             f"{escaped(source.name)}<br><small>{escaped(', '.join(source.hosts))}</small>",
@@ -120,12 +122,31 @@ def _sources(run: Run, by_stage: Mapping[str, Commit]) -> str:
     return html_table(head, rows, numeric=range(3, 3 + len(stages)))
 
 
-def _count_sources(run: Run, commit: Commit) -> dict[str, int]:
+def _licences(run: Run, by_stage: Mapping[str, Commit]) -> str:
+    """Documents after the filter by licence, with what its class asks for."""
+    if "filter" not in by_stage:
+        return ""
+    counted = _count(run, by_stage["filter"], "licence")
+    rows = [
+        [
+            escaped(licence or "not known"),
+            escaped(class_of(licence).replace("_", " ")),
+            "yes" if needs_attribution(licence) else "no",
+            with_commas(number),
+        ]
+        for licence, number in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return html_table(["licence", "class", "attribution", "documents"], rows, numeric=(3,))
+
+
+def _count(run: Run, commit: Commit, column: str) -> dict[str, int]:
+    """Documents of a stage by a column of text."""
     counts: dict[str, int] = {}
     for part in commit.parts:
-        table = read_table(storage.join(run.directory(commit.stage), f"{part.name}.parquet"), ["source"])
-        for pair in table["source"].value_counts().to_pylist():
-            counts[pair["values"]] = counts.get(pair["values"], 0) + pair["counts"]
+        table = read_table(storage.join(run.directory(commit.stage), f"{part.name}.parquet"), [column])
+        for pair in table[column].value_counts().to_pylist():
+            name = pair["values"] or ""
+            counts[name] = counts.get(name, 0) + pair["counts"]
     return counts
 
 

@@ -9,6 +9,7 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.extract.licences import needs_attribution
 from tests import runs
 from tests.runs import SMALL
 
@@ -142,6 +143,19 @@ def test_a_new_crawl_makes_the_same_shards_and_parts_after_extract_keep_their_co
     for stage in ("extract", "classify", "dedup", "filter", "tokenize"):
         contents = [[part.content for part in runs.commits(each)[stage].parts] for each in (run, tmp_path / "again")]
         assert contents[0] == contents[1], stage
+
+
+def test_every_document_whose_licence_asks_for_it_is_attributed(run: Path) -> None:
+    files = list((run / "dataset" / "attribution").glob("*.parquet"))
+    attributed = {row["doc_id"]: row for path in files for row in pq.read_table(path).to_pylist()}
+    lineage = [
+        row for path in (run / "dataset" / "lineage").glob("*.parquet") for row in pq.read_table(path).to_pylist()
+    ]
+    assert lineage
+    assert set(attributed) == {row["doc_id"] for row in lineage if needs_attribution(row["licence"])}
+    told = (run / "dataset" / "ATTRIBUTION.txt").read_text()
+    for row in attributed.values():
+        assert row["url"] and row["licence"] and f"documents under {row['licence']}" in told
 
 
 def test_kill_9_at_random_moments_loses_nothing_and_refetches_nothing(run: Path, tmp_path: Path) -> None:

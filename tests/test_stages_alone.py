@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -202,7 +203,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_resumes(tmp_path: Path) -> No
     lines = []
     for line in process.stderr:
         lines.append(line)
-        if line.startswith("extract"):  # a stage is committed, and more are to come
+        if re.match(r"extract +[\d,]+ records", line):  # a stage is committed, and more are to come
             process.send_signal(signal.SIGINT)
             break
     lines += process.stderr.readlines()

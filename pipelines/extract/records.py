@@ -31,6 +31,7 @@ from crawlers.warc import Damage, Record, read_records
 from pipelines import storage
 from pipelines.extract.latex.project import ENDINGS as LATEX_ENDINGS
 from pipelines.extract.latex.project import documents
+from pipelines.extract.licences import NOT_STATED, Repository, Stated, is_licence_file
 from pipelines.extract.mail.reader import pack_thread
 from pipelines.extract.readers import MAIL_TYPE, QUESTIONS_TYPE, WIKITEXT_TYPE
 
@@ -49,7 +50,8 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class Raw:
     """One record, ready to be extracted. `row` is its offset or row number in `file`.
 
-    `name` is what a reader may know of where it lay: its URL, or its path in a repository. `columns` are what a row
+    `name` is what a reader may know of where it lay: its URL, or its path in a repository. `licence` is what the
+    licence files of its repository say. `columns` are what a row
     of a table brought along beside its text; then `body` is the text itself.
     """
 
@@ -62,6 +64,7 @@ class Raw:
     status: int = 200
     content_type: str | None = None
     opt_out: tuple[str, ...] = ()
+    licence: Stated = NOT_STATED
     body: bytes = b""
     name: str = ""
     columns: Mapping[str, Any] | None = field(default=None)
@@ -152,13 +155,20 @@ def _from_file(url: str, name: str, path: str) -> Raw | Broken:
 def _from_archive(url: str, name: str, path: str, max_body_bytes: int) -> Iterator[Raw | Broken]:
     """The files of a repository; a file stands for itself whatever the archive is called.
 
+    It is read twice: which licence a file is under may stand behind it.
     Of LaTeX, a document is one record, the files that it was written in put together. They wait for the end of the
     archive; beyond MAX_WAITING_BYTES of them, each further one is a record.
     """
 
+    with storage.open_input(url) as stream:
+        files = (each for each in read_files(stream, max_body_bytes) if isinstance(each, ArchivedFile))
+        licences = Repository((each.path, each.body) for each in files if is_licence_file(each.path))
+
     def record(member: str, offset: int, body: bytes) -> Raw:
         digest = "sha256:" + hashlib.sha256(body).hexdigest()
-        return Raw(doc_id(f"file:{path}\0{member}"), "", name, offset, digest, _NEVER, body=body, name=member)
+        identity = doc_id(f"file:{path}\0{member}")
+        stated = licences.licence_of(member)
+        return Raw(identity, "", name, offset, digest, _NEVER, licence=stated, body=body, name=member)
 
     latex: dict[str, ArchivedFile] = {}
     waiting = 0

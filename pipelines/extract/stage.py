@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
-from manifests.load import generators_digest
+from crawlers.urls import origin_of
+from manifests.load import generators_digest, load_licences
 from manifests.models import ExtractSettings, Source
 from pipelines import storage
 from pipelines.engine import Input, Job, Result, Stage, StageError, Work, plain_files, read_commit
+from pipelines.extract.licences import Stated, allowed, choose, class_of
 from pipelines.extract.readers import format_of
 from pipelines.extract.records import Broken, Raw, read_raw
 from pipelines.parts import Counts, Part, write_part
@@ -65,9 +68,18 @@ def _settings(run: Run) -> Mapping[str, Any]:
         **run.recipe.extract.model_dump(),
         "parts": run.recipe.parts,
         "generators": generators_digest(),
+        "licence_terms": load_licences().model_dump(),
+        "signals": _site_signals(run),
         "sources": {source.id: _told_by(source) for source in run.sources},
         "poison": sorted(key for key, entry in poison.items() if entry["by"] == "operator"),
     }
+
+
+def _site_signals(run: Run) -> Mapping[str, Sequence[str]]:
+    """What the sites that were crawled say of all their pages, by origin."""
+    commit = None if run.plain_inputs else read_commit(run.directory("crawl"))
+    signals: Mapping[str, Sequence[str]] = commit.extra["signals"] if commit else {}
+    return signals
 
 
 def _told_by(source: Source) -> dict[str, Any]:
@@ -80,6 +92,7 @@ def _make(work: Work) -> Result:
     told = work.settings["sources"]
     common = {
         "settings": work.run.recipe.extract.model_dump(),
+        "signals": work.settings["signals"],
         "poison": storage.join(work.run.url, "poison"),
         "buckets": work.run.recipe.parts,
     }
@@ -157,10 +170,12 @@ def _fates(job: Job) -> Iterator[dict[str, Any]]:
         max_cpu_s=settings.max_cpu_s,
         max_memory_bytes=settings.max_memory_bytes,
     ) as sandbox:
-        for raw in read_raw(job.spec["input"], job.spec["name"], settings.max_body_bytes, job.spec["path"]):
-            if isinstance(raw, Broken):
-                yield _quarantined_unread(raw, job.spec["source"]["source"])
+        for each in read_raw(job.spec["input"], job.spec["name"], settings.max_body_bytes, job.spec["path"]):
+            if isinstance(each, Broken):
+                yield _quarantined_unread(each, job.spec["source"]["source"])
                 continue
+            site = job.spec["signals"].get(origin_of(each.url), ()) if each.url else ()
+            raw = replace(each, opt_out=tuple(sorted({*each.opt_out, *site}))) if site else each
             record = {name: getattr(raw, name) for name in RECORDS.names if name != "revision"}
             yield record | _fate(raw, job, settings, poison, sandbox)
 
@@ -194,7 +209,8 @@ def _fate(
     if refusal:
         return {"dropped": drop_row(identity, "extract", [refusal], where)}
     if raw.columns is not None:
-        return _document(raw, source, raw.body.decode(), {**raw.columns, "title": raw.columns.get("title") or ""})
+        own = {**raw.columns, "title": raw.columns.get("title") or ""}
+        return _judged(raw, source, raw.body.decode(), own, settings)
     key = record_key(raw.url, raw.digest)
     if key in poison:
         entry = poison[key]
@@ -217,18 +233,31 @@ def _fate(
     objections = [signal for signal in signals if signal in settings.obey]
     if objections:
         return {"dropped": drop_row(identity, "extract", [("opt_out", signal) for signal in objections], where)}
-    return _document(raw, source, page["text"], _stated(page, source) | {"opt_out": signals})
+    return _judged(raw, source, page["text"], _stated(page) | {"opt_out": signals}, settings)
 
 
-def _stated(page: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that a page fills itself. Its own licence counts where its source's manifest names none."""
+def _stated(page: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a page fills itself."""
     columns = {name: page[name] for name in ("title", "method", "generator", "date", "authors", "canonical")}
     columns["found"] = sorted(page["found"].items())
     if page["licence"]:
-        columns["licence_stated"] = page["licence"]
-        if not source["licence"]:
-            columns |= {"licence": page["licence"], "licence_evidence": page["found"].get("licence", "the page")}
+        columns |= {"licence_stated": page["licence"], "licence": page["licence"]}
+        columns["licence_evidence"] = page["found"].get("licence", "the page")
     return columns
+
+
+def _judged(
+    raw: Raw, source: Mapping[str, Any], text: str, columns: Mapping[str, Any], settings: ExtractSettings
+) -> dict[str, Any]:
+    """The document under the licence that is in force for it, or its drop where the policy lets that not in."""
+    own = Stated(columns.get("licence") or "", columns.get("licence_evidence") or "the document")
+    manifest = Stated(source["licence"] or "", f"manifest: {source['licence_evidence']}")
+    licence, evidence = choose([own, raw.licence, manifest])
+    fate = _document(raw, source, text, {**columns, "licence": licence, "licence_evidence": evidence})
+    if allowed(licence or None, settings.licences):
+        return fate
+    said = f"{licence} ({class_of(licence)}), {evidence}" if licence else "no licence is known"
+    return {"dropped": drop_row(fate["document"], "extract", [("licence", said)], (raw.file, raw.row))}
 
 
 def _refusal(raw: Raw, settings: ExtractSettings) -> tuple[str, str] | None:
@@ -303,4 +332,4 @@ def _newest_first(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return (row["doc_id"], -fetched, row["digest"] or "", row["revision"] or "", row["file"], row["row"])
 
 
-STAGE = Stage("extract", 3, "record", _inputs, _settings, _make)
+STAGE = Stage("extract", 4, "record", _inputs, _settings, _make)
