@@ -37,7 +37,7 @@ _CODE = re.compile(
     rb"<(?:pre|xmp|listing)[\s>]|class=\"fragment\"|<code[^>]*>[^<]*<br|<table[^>]+class=\"[^\"]*highlight", re.I
 )
 _LANG = re.compile(rb"<html[^>]*?\slang=[\"']?([A-Za-z]+)", re.I)
-_OTHER_LANGUAGE = re.compile(
+OTHER_LANGUAGE = re.compile(
     r"(?:^|[/._-])(?:ar|bg|ca|cs|da|de|el|es|fa|fi|fr|he|hr|hu|id|it|ja|ko|nb|nl|no|pl|pt|ro|ru|sk|sl|sv|tr|uk|vi|zh)"
     r"(?:[-_][A-Za-z]{2,4})?(?:/|\.x?html?)", re.I,
 )  # fmt: skip
@@ -159,7 +159,7 @@ def _make(entry: Entry, deb: Path, cache: Path) -> int:
 
 def _is_wanted(path: str, body: bytes) -> bool:
     """Whether a page is English and holds what may be code."""
-    if _OTHER_LANGUAGE.search(path) or not _CODE.search(body):
+    if OTHER_LANGUAGE.search(path) or not _CODE.search(body):
         return False
     declared = _LANG.search(body, 0, 2000)
     return declared is None or declared.group(1).lower() == b"en"
