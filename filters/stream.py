@@ -78,8 +78,8 @@ _DATE_DIGIT, _DATE_COLON, _DATE_MARK, _DATE_SPACE = 1, 2, 3, 4
 _DATE = np.zeros(256, np.uint8)
 _DATE[48:58] = _DATE_DIGIT
 _DATE[58] = _DATE_COLON
-_DATE[[44, 45, 46, 47]] = _DATE_MARK
-_DATE[[32, 43, 84, 90, 93]] = _DATE_SPACE
+_DATE[[45, 47]] = _DATE_MARK
+_DATE[[32, 43, 44, 46, 84, 90, 93]] = _DATE_SPACE
 
 
 @dataclass(frozen=True)
@@ -312,14 +312,14 @@ def _is_dated(data: Bytes, begin: int, end: int) -> bool:
     digits, colons, marks = 0, 0, 0
     while at < stop:
         what = _DATE[data[at]]
-        month = digits == 0 and at - begin < 4
-        if not what and not month:
+        month = digits == 0 and at - begin < 3 and _BYTE[data[at]] & _LETTER
+        if not month and (not what or (what == _DATE_COLON and digits == 0)):
             break
         digits += what == _DATE_DIGIT
         colons += what == _DATE_COLON
         marks += what == _DATE_MARK
         at += 1
-    seconds_since_boot = data[begin] == 91 and digits >= 7 and marks == 1
+    seconds_since_boot = data[begin] == 91 and digits >= 7 and marks == 0 and colons == 0
     dated = seconds_since_boot or (digits >= 6 and (colons >= 1 or marks >= 2))
     return dated and not (at < end and data[at] == 60)
 

@@ -24,6 +24,7 @@ from manifests.models import (
     LicenceManifest,
     Names,
     PageManifest,
+    PrivacyManifest,
     Recipe,
     Rule,
     RuleManifest,
@@ -205,6 +206,12 @@ def load_licences() -> LicenceManifest:
 def load_junk() -> JunkManifest:
     """What pages say that are no documents, from `junk.yaml`."""
     return _load(JunkManifest, Path(__file__).with_name("junk.yaml"), lambda value: value)
+
+
+@cache
+def load_privacy() -> PrivacyManifest:
+    """What is personal or secret, from `privacy.yaml`."""
+    return _load(PrivacyManifest, Path(__file__).with_name("privacy.yaml"), lambda value: value)
 
 
 @cache

@@ -156,6 +156,35 @@ class JunkManifest(Model):
     error_words: str
 
 
+# ---------------------------------------------------------------- privacy
+
+
+PrivateKind = Literal["email", "phone", "person", "username", "ip", "mac", "secret"]
+
+
+class KeyShape(Model):
+    """A key that tells itself: what it begins with, and a regular expression of the rest."""
+
+    begin: list[str]
+    body: str
+
+
+class PrivacyManifest(Model):
+    """What is personal or secret, and what only looks so."""
+
+    keys: dict[Identifier, KeyShape]
+    secret_names: list[str]
+    no_secret_words: list[str]
+    roles: list[str]
+    given_names: list[str]
+    list_endings: list[str]
+    list_domains: list[str]
+    no_mail: list[str]
+    known_addresses: list[str]
+    closings: list[str]
+    phone_words: list[str]
+
+
 # ---------------------------------------------------------------- sources
 
 
@@ -354,7 +383,10 @@ class FilterSettings(Model):
     limits_by_category: dict[Identifier, Limits] = Field(default={}, description="the same for one category each")
     rules: list[Rule] = Field(default=[], description="further rules, behind those of manifests/quality.yaml")
     datatrove: list[DatatroveFilter] = Field(default=[], description="of those that classify asks, those that drop")
-    redact: list[Literal["email", "secret"]] = ["email", "secret"]
+    redact: list[PrivateKind] = Field(
+        default=["email", "phone", "person", "username", "ip", "mac", "secret"],
+        description="what placeholders take the place of",
+    )
 
 
 class Teacher(Model):

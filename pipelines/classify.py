@@ -14,7 +14,7 @@ from filters.datatrove_rules import failed_rules
 from filters.general import scores as general
 from filters.junk import scores as junk
 from filters.minhash import signatures
-from filters.spans import find_spans
+from filters.privacy.spans import find_spans
 from filters.stream import COUNTS, read_stream
 from manifests.models import ClassifySettings
 from pipelines.engine import Job, Result, Stage, Work, parts_before
@@ -65,7 +65,7 @@ def score(documents: pa.Table, settings: ClassifySettings) -> pa.Table:
     columns["fold_hash"] = [hashlib.sha256(b" ".join(text.split())).hexdigest()[:32] for text in raw]
     columns["signature"] = [row.tobytes() for row in signed]
     columns["spans"] = [
-        [{"start": start, "end": end, "kind": kind} for start, end, kind in find_spans(text)] for text in raw
+        [{"start": start, "end": end, "kind": kind} for start, end, kind in spans] for spans in find_spans(stream)
     ]
     columns["datatrove_failed"] = [failed_rules(text, settings.datatrove) for text in strings]
     columns |= {name: stream.column(name) for name in COUNTS}

@@ -1,4 +1,4 @@
-"""filter: decides by thresholds over the columns, and edits: placeholders for mail addresses and secrets."""
+"""filter: decides by thresholds over the columns, and edits: placeholders for personal data and secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.spans import apply_edits
+from filters.privacy.placeholders import redact
 from filters.verdict import decides, judge
 from manifests.models import FilterSettings
 from pipelines.engine import Job, Result, Stage, Work, parts_before
@@ -53,9 +53,9 @@ def edit(documents: pa.Table, settings: FilterSettings) -> pa.Table:
     """The documents with spans to redact replaced; `edits` are those spans, in bytes of the text before."""
     texts, edits = [], []
     for text, spans in zip(documents["text"].to_pylist(), documents["spans"].to_pylist(), strict=True):
-        chosen = [span for span in spans if span["kind"] in settings.redact]
+        chosen = [span for span in spans if span["kind"].partition(".")[0] in settings.redact]
         edits.append(chosen)
-        edited = apply_edits(text.encode(), [(span["start"], span["end"], span["kind"]) for span in chosen])
+        edited = redact(text.encode(), [(span["start"], span["end"], span["kind"]) for span in chosen])
         texts.append(edited.decode())
     schema = joined(pa.schema([each for each in documents.schema if each.name not in _LET_GO]), EDITS)
     columns: dict[str, Any] = {name: documents[name] for name in schema.names if name not in ("text", "edits")}

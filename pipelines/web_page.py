@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Sequence
 
-from filters.spans import apply_edits, find_spans
+from filters.privacy.placeholders import redact
+from filters.privacy.spans import spans_of
 
 _SHOWN_CHARACTERS = 700
 _STYLE = """
@@ -36,8 +37,7 @@ def web_page(title: str, heading: str, sections: Iterable[tuple[str, str]]) -> s
 
 def sample(title: str, said: str, body: str) -> str:
     """A heading, what is said of it, and the beginning of a text, redacted."""
-    raw = body.encode()
-    shown = apply_edits(raw, find_spans(raw)).decode()[:_SHOWN_CHARACTERS]
+    shown = redact(body.encode(), spans_of(body)).decode()[:_SHOWN_CHARACTERS]
     shown_html = f"<pre>{escaped(shown)}</pre>" if shown else ""
     return f"<h3>{escaped(title)}</h3><small>{escaped(said)}</small>{shown_html}"
 

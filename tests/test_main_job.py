@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -100,8 +101,8 @@ def test_a_drop_never_holds_text(run: Path) -> None:
 def test_secrets_and_mailboxes_leave_and_placeholders_stay(run: Path) -> None:
     """The farm's page about keys holds a well-formed secret beside a documentation placeholder."""
     text = b"\n".join(runs.committed_documents(run).values())
-    assert b"<SECRET>" in text
-    assert b"<EMAIL>" in text
+    assert re.search(rb"AKIA[X0]{16}", text)
+    assert b"user1@example.com" in text
     assert b"AKIAIOSFODNN7EXAMPLE" in text
 
 

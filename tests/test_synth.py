@@ -130,7 +130,7 @@ def test_every_request_has_one_fate(make_synth, serve):
         "b": completion(REWRITE, "length"),
         "c": error(400, "too long"),
         "d": completion("Too short to keep.\n"),
-        "e": completion(f"{REWRITE}Ask jane.doe{'@'}northwind.de about it.\n"),
+        "e": completion(f"{REWRITE}Ask p.lindqvist{'@'}northwind.de about it.\n"),
         "f": completion(REWRITE + "Set it to 4711.\n"),
     }
     server = serve(lambda request, before: answers[topic_of(request)])
@@ -139,7 +139,7 @@ def test_every_request_has_one_fate(make_synth, serve):
     assert commit.counts.consumed == 2
     assert commit.counts.dropped == {"invented_number": 1, "too_few_words": 1, "unfinished": 1}
     assert commit.counts.quarantined == {"refused": 1}
-    assert sum("<EMAIL>" in row["text"] for row in rows_of(run, commit)) == 1
+    assert sum("user1@example.com" in row["text"] for row in rows_of(run, commit)) == 1
     assert not any("northwind" in row["text"] for row in rows_of(run, commit))
     (refused,) = rows_of(run, commit, "quarantine/")
     assert "too long" in refused["detail"]

@@ -1,0 +1,76 @@
+"""IP and MAC addresses that may lead to a person: in logs, in sessions of shells and beside persons."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import cache
+
+from manifests.load import load_privacy
+
+Found = list[tuple[int, int, str]]
+
+_IPV4 = re.compile(rb"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
+_IPV6 = re.compile(
+    rb"(?<![\w:.])(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7}|(?:[0-9a-fA-F]{1,4}:"
+    rb"){1,6}(?::[0-9a-fA-F]{1,4}){1,6})(?![\w:.])"
+)
+_MAC = re.compile(rb"(?<![\w:-])[0-9a-fA-F]{2}(?:([:-])[0-9a-fA-F]{2})(?:\1[0-9a-fA-F]{2}){4}(?![\w:-])")
+_VERSION = re.compile(rb"(?:version|release|v|rev|section|chapter|oid|build|firmware|driver)[ .:=-]*$", re.IGNORECASE)
+_CONSTANT_MACS = (
+    b"00:00:00",
+    b"ff:ff:ff",
+    b"00:00:5e",
+    b"01:00:5e",
+    b"33:33",
+    b"52:54:00",
+    b"02:42",
+    b"aa:bb:cc",
+    b"00:11:22",
+    b"de:ad:be",
+    b"12:34:56",
+)
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(load_privacy().known_addresses)
+
+
+def addresses(line: bytes) -> Found:
+    """IP addresses of the public Internet, and MAC addresses of devices."""
+    found = []
+    for match in _IPV4.finditer(line):
+        if _is_public(match[0]) and not _VERSION.search(line[: match.start()]):
+            found.append((match.start(), match.end(), "ip"))
+    for match in _IPV6.finditer(line):
+        if _is_public(match[0]):
+            found.append((match.start(), match.end(), "ip"))
+    for match in _MAC.finditer(line):
+        folded = match[0].lower().replace(b"-", b":")
+        if not folded.startswith(_CONSTANT_MACS) and len(set(folded.split(b":"))) > 2:
+            found.append((match.start(), match.end(), "mac"))
+    return found
+
+
+def _is_public(text: bytes) -> bool:
+    """Whether an address is one that somebody may have: not of a range for documentation, private or special use."""
+    try:
+        address = ipaddress.ip_address(text.decode())
+    except ValueError:
+        return False
+    if address.version == 4 and (address.packed[3] in (0, 255) or len(set(address.packed)) <= 2):
+        return False  # a network, a mask, or an example such as 10.10.10.10
+    return address.is_global and not address.is_multicast and str(address) not in _known()
+
+
+_ACCESS = re.compile(rb"[\w.:]{7,45} \S{1,40} \S{1,40} \[\d")
+_DAEMON = re.compile(
+    rb"\b[a-z][\w-]{1,30}\[\d{1,7}\]: |\b(?:rhost|client_ip|remote_addr|src_ip|clientip|x-forwarded-for)[\"']?[=:]",
+    re.IGNORECASE,
+)
+
+
+def is_access_log(line: bytes) -> bool:
+    """Whether a line is one of a web server's log or of a daemon's, or names a client's address as such."""
+    return bool(_ACCESS.match(line) or _DAEMON.search(line))

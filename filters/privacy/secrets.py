@@ -1,0 +1,194 @@
+"""Secrets: keys that tell themselves, values of settings that are called so, passwords in addresses, key blocks."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from math import log2
+
+from manifests.load import load_privacy
+
+Found = list[tuple[int, int, str]]
+
+_KEY_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----")
+_KEY_BODY = re.compile(rb"[A-Za-z0-9+/=\s:,.()#>*|\\\"'-]*")
+_PUTTY = re.compile(rb"^Private-Lines: (\d{1,4})\s*\n", re.MULTILINE)
+_SHORTEST_KEY = 40
+
+_URL = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://([^\s:/@\"'<>]{0,64}):([^\s@\"'<>/]{1,128})@[\w.\[-]")
+_HEADER = re.compile(
+    rb"\b(?:Authorization|Proxy-Authorization|X-Auth-Token|X-Api-Key|X-Vault-Token|Private-Token)"
+    rb"[\"']?\s*[:=]\s*[\"']?(?:(?:Basic|Bearer|Token|Digest|ApiKey)\s+)?([A-Za-z0-9+/=_.~-]{8,2000})",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(rb"\bBearer\s+([A-Za-z0-9+/=_.~-]{16,2000})")
+_CURL = re.compile(rb"(?:^|\s)(?:-u|--user|--proxy-user)[ =][\"']?([^\s:\"']{1,64}):([^\s\"']{3,128})")
+_PGPASS = re.compile(rb"^[\w.*-]{1,80}:(?:\d{1,5}|\*):[\w*-]{1,64}:[\w-]{1,64}:(\S{6,128})\s*$")
+_NETRC = re.compile(rb"\blogin\s+\S{1,64}\s+password\s+(\S{4,128})")
+_XML = re.compile(
+    rb"<(?:[\w.:-]{0,40}(?:password|passwd|secret|token|apikey|passphrase)[\w.:-]{0,20})"
+    rb"(?:\s[^<>]{0,80})?>([^<>\s]{5,256})</",
+    re.IGNORECASE,
+)
+_OPTION = re.compile(
+    rb"(?:^|\s)--?(?:[\w-]{0,30}(?:password|passwd|passphrase|secret|token|api-?key|pass))"
+    rb"[ =][\"']?([^\s\"'<>]{6,256})",
+    re.IGNORECASE,
+)
+_SAS = re.compile(rb"[?&;](?:sig|sv_sig|signature)=([A-Za-z0-9%+/=_-]{30,200})")
+# Where a secret stands, what the line must hold for it (lower case), its kind, and the group of the value.
+_PLACES = (
+    (_HEADER, b"-", "token", 1),
+    (_HEADER, b"authorization", "token", 1),
+    (_BEARER, b"bearer", "token", 1),
+    (_SAS, b"sig", "signature", 1),
+    (_CURL, b"curl", "password", 2),
+    (_PGPASS, b":", "password", 1),
+    (_NETRC, b"login", "password", 1),
+    (_XML, b"</", "password", 1),
+    (_OPTION, b"-", "password", 1),
+)
+_EXPRESSION = re.compile(rb"[()\[\]{}%]")  # of a program
+_NO_VALUE = re.compile(
+    rb"[<\[({$%@&*!?|`]|\\|\.\.\.|\{\{|::|->|/(?:etc|var|run|path|home|opt|usr|secrets?|proc)\b|\(\)"
+    rb"|https?:|file:|env[.:]|vault:|arn:|\w+\.\w+\.\w+\(",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(rb"[a-z]+(?:[_-]?[a-z]+){0,6}|[A-Z]+(?:_[A-Z]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+){0,5}")
+_MASKED = re.compile(rb"[xX0*._~+/=:,;!#$%^&()\-\s@?|<>{}\[\]'\"`\\]*")
+_NO_SECRET_NAME = re.compile(
+    rb"(?:next|page|continuation|lock|cluster|cancel|sync|resume|cursor|start|client)"
+    rb"[_.-]?(?:lock[_.-]?)?token|public[_.-]?key|ssh[_.-]?key|key[_.-]?(?:id|name|file|path)",
+    re.IGNORECASE,
+)
+_SHAPE = re.compile(
+    rb"[a-zA-Z]+(?:[-_.][a-zA-Z]*\d{0,3})+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    rb"|[\w.]+\([^)]*\)?|[\w-]+(?:\.[\w-]+)+\.[a-z]{1,6}|v?\d+(?:\.\d+)+|/[\w./-]+|[\w.-]+\.(?:py|sh"
+    rb"|js|go|c|h|txt|yaml|yml|json|conf|pem|key|crt|md|html)"
+)
+
+
+@cache
+def _keys() -> tuple[tuple[str, re.Pattern[bytes]], ...]:
+    return tuple(
+        (
+            name,
+            re.compile(
+                rf"(?<![A-Za-z0-9_])(?:{'|'.join(map(re.escape, key.begin))})({key.body})(?![A-Za-z0-9])".encode()
+            ),
+        )
+        for name, key in load_privacy().keys.items()
+    )
+
+
+@cache
+def _any_key() -> re.Pattern[bytes]:
+    """Whatever one of the keys may begin with: it tells whether it is worth to ask each."""
+    begins = sorted({begin for key in load_privacy().keys.values() for begin in key.begin})
+    return re.compile("|".join(map(re.escape, begins)).encode())
+
+
+@cache
+def _assignment() -> re.Pattern[bytes]:
+    """The name of a secret, a sign of assignment, and its value: in quotes or up to a space."""
+    names = "|".join(map(re.escape, sorted(load_privacy().secret_names, key=len, reverse=True)))
+    return re.compile(
+        rf"(?:{names})(?:[_.-]?(?:key|id|value|string|data|b64|base64|hash|prod|dev|\d))?[\"']?"
+        rf"\s{{0,8}}(?:=>|:=|==?|:)\s{{0,8}}(?:[\"']([^\"'\n]{{4,512}})[\"']|([^\s\"',;]{{5,512}}))".encode(),
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _no_secret() -> re.Pattern[bytes]:
+    return re.compile("|".join(map(re.escape, load_privacy().no_secret_words)).encode(), re.IGNORECASE)
+
+
+def private_keys(text: bytes) -> Found:
+    """Private keys of a text: PEM (RFC 7468), OpenSSH, PGP and PuTTY, the lines of their bodies."""
+    spans = []
+    for begin in _KEY_BEGIN.finditer(text):
+        end = b"-----END " + begin[1] + b"-----"
+        stop = text.find(end, begin.end(), begin.end() + 20_000)
+        body = stop if stop >= 0 else begin.end()
+        if body - begin.end() >= _SHORTEST_KEY and _KEY_BODY.fullmatch(text, begin.end(), body):
+            spans.append((begin.end(), body, "secret.private_key"))
+    for lines in _PUTTY.finditer(text):
+        stop = lines.end()
+        for _ in range(int(lines[1])):
+            stop = text.find(b"\n", stop) + 1 or len(text)
+        spans.append((lines.end(), stop, "secret.private_key"))
+    return [span for span in spans if not _is_masked(text[span[0] : span[1]])]
+
+
+def known_keys(line: bytes) -> Found:
+    """Keys of services, by their form."""
+    if not _any_key().search(line):
+        return []
+    return [
+        (match.start(1), match.end(1), f"secret.{name}")
+        for name, pattern in _keys()
+        for match in pattern.finditer(line)
+        if not _is_shown(match[1]) and (name not in ("openai_key", "twilio_key") or _is_mixed(match[1]))
+    ]
+
+
+def url_passwords(line: bytes) -> Found:
+    """Passwords of users in addresses."""
+    return [(*match.span(2), "secret.url_password") for match in _URL.finditer(line) if _is_secret(match[2], 3)]
+
+
+def passwords(line: bytes) -> Found:
+    """Values that stand where a password or a token stands."""
+    found: Found = []
+    folded = line.lower()
+    for pattern, needed, kind, group in _PLACES:
+        for match in pattern.finditer(line) if needed in folded else ():
+            if _is_secret(match[group], 5):
+                found.append((*match.span(group), f"secret.{kind}"))
+    for match in _assignment().finditer(line):
+        group = 1 if match[1] is not None else 2
+        start = match.start(group)
+        if _NO_SECRET_NAME.search(line, max(0, match.start() - 20), start):
+            continue
+        if group == 2 and _EXPRESSION.search(match[2]):
+            continue
+        if _is_secret(match[group], 5):
+            found.append((*match.span(group), "secret.password"))
+    return found
+
+
+def _is_secret(value: bytes, shortest: int) -> bool:
+    """Whether a value is a secret and not its name, a variable, a path, a word or a placeholder."""
+    if len(value) < shortest or _is_shown(value) or _NO_VALUE.match(value) or _SHAPE.fullmatch(value):
+        return False
+    if b"${" in value or b"$(" in value or b"{{" in value or b"%(" in value or b"<" in value:
+        return False
+    if _WORDS.fullmatch(value) or value.isdigit() or b" " in value.strip():
+        return False
+    letters = sum(65 <= byte & ~32 <= 90 for byte in value)
+    digits = sum(48 <= byte <= 57 for byte in value)
+    marks = len(value) - letters - digits
+    return (digits >= 1 and letters >= 2 and _entropy(value) >= 2.3) or (
+        marks >= 1 and digits + letters >= 6 and _entropy(value) >= 2.8 and digits >= 1
+    )
+
+
+def _is_shown(value: bytes) -> bool:
+    """Whether a key or password is one that documentation shows."""
+    return bool(_no_secret().search(value)) or _is_masked(value) or len(set(value)) < min(5, len(value))
+
+
+def _is_masked(value: bytes) -> bool:
+    return bool(_MASKED.fullmatch(value))
+
+
+def _is_mixed(value: bytes) -> bool:
+    """Whether letters and digits alternate as in random text; `sk-learn-contrib` has no digit."""
+    return sum(48 <= byte <= 57 for byte in value) >= 3
+
+
+def _entropy(value: bytes) -> float:
+    """Bits a byte."""
+    counts = [value.count(byte) for byte in set(value)]
+    return -sum(count / len(value) * log2(count / len(value)) for count in counts)
