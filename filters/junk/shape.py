@@ -58,6 +58,7 @@ SCORES = (
 _IS_FUNCTION, _IS_ERROR = 1, 2
 _SPACE, _BACKTICK, _DASH, _COLON, _EQUALS, _SLASH, _DOLLAR, _DOT = 32, 96, 45, 58, 61, 47, 36, 46
 _NOISE_LINE = 24  # bytes; a shorter line is not judged alone
+_LONG_RUN = 60  # bytes; a shorter run may be a name or a path
 _FEWEST_DATED = 20  # lines of code and logs; of fewer, no templates are counted
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -209,25 +210,25 @@ def _add_words(
         mask = 2 * mask + 1
     for slot in range(mask + 1):
         keys[slot] = 0
-    top = 0
+    top, functions, errors, numbers, flags, singles = 0, 0, 0, 0, 0, 0
     for line in range(first, last):
         prose = kinds[line] <= ITEM
         for word in range(line_words[line], line_words[line + 1]):
-            bits = look_up(words, hashes[word])
-            row[_NUMBERS] += 48 <= data[starts[word]] <= 57
-            row[_ERRORS] += bits & np.uint64(_IS_ERROR) != 0
-            at = starts[word]
-            row[_FLAGS] += (
-                at >= 1 and data[at - 1] == _DASH and (at < 2 or data[at - 2] in (_SPACE, _DASH, _BACKTICK, 91, 10))
-            )
+            bits, at = look_up(words, hashes[word]), starts[word]
+            numbers += 48 <= data[at] <= 57
+            errors += bits & np.uint64(_IS_ERROR) != 0
+            if at > text[0] and data[at - 1] == _DASH:
+                flags += at - 1 == text[0] or data[at - 2] in (_SPACE, _DASH, _BACKTICK, 91, 10)
             if not prose:
                 continue
-            row[_FUNCTION] += bits & np.uint64(_IS_FUNCTION) != 0
             behind = data[at + 1] if at + 1 < text[1] else np.uint8(10)
             single = not (97 <= behind | 32 <= 122 or 48 <= behind <= 57 or behind >= 128 or behind == 95)
-            row[_SINGLE] += single and 97 <= data[at] | 32 <= 122 and data[at] | 32 not in (97, 105)
-            if not single and not bits & np.uint64(_IS_FUNCTION):
+            singles += single and 97 <= data[at] | 32 <= 122 and data[at] | 32 not in (97, 105)
+            if bits & np.uint64(_IS_FUNCTION):
+                functions += 1
+            elif not single:
                 top = max(top, _count_word(hashes[word], keys, times, mask))
+    row[_FUNCTION], row[_ERRORS], row[_NUMBERS], row[_FLAGS], row[_SINGLE] = functions, errors, numbers, flags, singles
     row[_TOP] = top
 
 
@@ -263,24 +264,32 @@ def _is_noise(data: Bytes, begin: int, end: int) -> bool:
     """A line of numbers or hexadecimal digits, or one that hardly has a space."""
     if end - begin < _NOISE_LINE:
         return False
-    digits, letters, hexadecimal, run, longest, spaces = 0, 0, 0, 0, 0, 0
+    digits, letters, hexadecimal, spaces, ascii_bytes = 0, 0, 0, 0, 0
     for at in range(begin, end):
         byte = data[at]
-        digit = 48 <= byte <= 57
-        digits += digit
-        letter = 97 <= byte | 32 <= 122
-        letters += letter
+        digits += 48 <= byte <= 57
+        letters += 97 <= byte | 32 <= 122
+        hexadecimal += 48 <= byte <= 57 or 97 <= byte | 32 <= 102
         spaces += byte == _SPACE
-        hexadecimal += digit or 97 <= byte | 32 <= 102
-        run = run + 1 if byte > _SPACE and byte < 128 else 0
-        longest = max(longest, run)
-    if end - begin >= 500 and 12 * spaces < end - begin:
+        ascii_bytes += byte < 128
+    # Scripts without spaces are text, so only ASCII counts.
+    if ascii_bytes >= 500 and 12 * spaces < ascii_bytes:
         return True
-    if longest >= 200 or (longest >= 60 and 5 * longest >= 4 * (end - begin) and digits):
+    if end - begin >= _LONG_RUN and _is_unbroken(data, begin, end, digits > 0):
         return True
     return digits > 0 and (
         10 * letters <= digits or (hexadecimal >= 0.95 * (letters + digits) and 3 * digits >= letters)
     )
+
+
+@inner
+def _is_unbroken(data: Bytes, begin: int, end: int, has_digits: bool) -> bool:
+    """Whether a run of ASCII without a space is too long, or is most of a line that has digits."""
+    run, longest = 0, 0
+    for at in range(begin, end):
+        run = run + 1 if data[at] > _SPACE and data[at] < 128 else 0
+        longest = max(longest, run)
+    return longest >= 200 or (longest >= _LONG_RUN and 5 * longest >= 4 * (end - begin) and has_digits)
 
 
 @inner
