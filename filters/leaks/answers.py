@@ -14,6 +14,9 @@ _TRIES = 16
 _LIKE = 0.7
 _ALMOST = 0.99
 
+# An answer of fewer words counts only where a command begins, and only under its whole prompt.
+_SHORT = 3
+
 # What stands before a command where one begins: a line's or inline code's begin, a prompt, `sudo`.
 _BEFORE = (
     r"(?:^[ \t>]*(?:\S{0,40}[$#%>][ \t]+|[*+-][ \t]+`?)?|`(?:\$ )?)"
@@ -27,10 +30,12 @@ NOTHING: Found = (0.0, 0, 0)
 
 def find_answer(answer: str, text: str) -> Found:
     """Likeness of the best place, and the place in characters of the text; 1 is for equal words alone."""
+    shape = shape_of(answer)
+    if shape == "command" and is_short(answer):
+        return _find_command(answer, text)
     exact = _find_words(answer, text)
     if exact is not None:
         return 1.0, *exact
-    shape = shape_of(answer)
     if shape == "command":
         return _find_command(answer, text)
     wanted = syntax_of(answer, shape)
@@ -38,6 +43,11 @@ def find_answer(answer: str, text: str) -> Found:
         return NOTHING
     share = contained(wanted, syntax_of(text, shape))
     return (min(share, _ALMOST), 0, len(text)) if share >= _LIKE else NOTHING
+
+
+def is_short(answer: str) -> bool:
+    """Whether an answer has so few words that prose about something else has them too."""
+    return len(split_words(answer)) < _SHORT
 
 
 def _find_words(answer: str, text: str) -> tuple[int, int] | None:
@@ -68,7 +78,8 @@ def _find_command(answer: str, text: str) -> Found:
         end = _end_of(text, match.start(1), lines)
         likeness = command_likeness(wanted, commands(_MARK.sub("", text[match.start(1) : end])))
         if likeness > best[0]:
-            best = (min(likeness, _ALMOST), match.start(1), end)
+            equal = split_words(text[match.start(1) : end]) == split_words(answer)
+            best = (1.0 if equal else min(likeness, _ALMOST), match.start(1), end)
     return best
 
 

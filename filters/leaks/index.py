@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.leaks import kernel
-from filters.leaks.answers import find_answer
+from filters.leaks.answers import find_answer, is_short
 from filters.leaks.model import ItemSet, Leak
 from filters.leaks.seeds import needed_words, prompt_runs, prompt_seeds, stop_words, values_of
 from filters.stream import Stream, read_stream
@@ -159,7 +159,7 @@ class Index:
     def _with_answer(self, stream: Stream, document: int, item: int, begin: int, end: int, share: float) -> set[Leak]:
         """The leak of a prompt that was found, if its answer stands near."""
         text = bytes(self.answer_text[self.answer_offsets[item] : self.answer_offsets[item + 1]]).decode()
-        if not text.strip():
+        if not text.strip() or (share < 1 and is_short(text)):
             return set()
         reach = _NEAR + min(512, int(self.answer_words[item + 1] - self.answer_words[item]))
         first, last = stream.word_offsets[document], stream.word_offsets[document + 1]
@@ -264,11 +264,14 @@ def _answer_seeds(told: Stream) -> Iterator[tuple[int, int, int, int]]:
             yield int(kernel.seed_of(told.hashes, begin, 3)), item, 0, kernel.ANSWER
 
 
-def _postings(seeds: list[tuple[int, int, int, int]]) -> tuple[kernel.Words, *tuple[kernel.Longs, ...]]:
+def _postings(
+    seeds: list[tuple[int, int, int, int]],
+) -> tuple[kernel.Words, kernel.Longs, kernel.Longs, kernel.Longs, kernel.Longs]:
     """Distinct keys, where the postings of each begin, and their items, places and roles."""
     seeds = sorted(set(seeds))
     all_keys = np.array([seed[0] for seed in seeds], np.uint64)
     rest = np.array([seed[1:] for seed in seeds], np.int64).reshape(-1, 3)
     keys, first = np.unique(all_keys, return_index=True)
     offsets = np.concatenate([first.astype(np.int64), np.array([len(seeds)], np.int64)])
-    return keys, offsets, *(np.ascontiguousarray(rest[:, column]) for column in range(3))
+    items, places, roles = (np.ascontiguousarray(rest[:, column]) for column in range(3))
+    return keys, offsets, items, places, roles
