@@ -167,9 +167,10 @@ class Index:
         prompt_start, prompt_end = int(stream.starts[begin]), _end_byte(stream, document, end)
         before = int(stream.starts[begin - reach]) if begin - reach >= first else int(low)
         after = int(stream.starts[end + reach]) if end + reach < last else int(high)
-        # Marks before the prompt's end may belong to an answer that follows: from there on all is searched.
         best = (0.0, 0, 0)
-        for start, stop in ((prompt_end, after), (before, prompt_start)):
+        sides = ((prompt_end, after), (before, prompt_start))
+        # A short answer in front of a prompt is a command that the text happens to name.
+        for start, stop in sides[:1] if is_short(text) else sides:
             piece = bytes(stream.data[start:stop]).decode(errors="replace")
             likeness, at, until = find_answer(text, piece)
             if likeness > best[0]:
