@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.leaks import Leak
+from filters.leaks import verdict as counting
 from manifests.load import load_rules
 from manifests.models import Bound, FilterSettings, Rule
 
@@ -19,7 +21,7 @@ Failed = list[tuple[str, str]]
 Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-_ALWAYS = ("category", "language", "language_score", "datatrove_failed")
+_ALWAYS = ("category", "language", "language_score", "leaks", "datatrove_failed")
 
 
 def rules_of(settings: FilterSettings) -> list[Rule]:
@@ -55,6 +57,8 @@ def columns_of(settings: FilterSettings) -> list[str]:
 def judge(table: pa.Table, settings: FilterSettings) -> list[Failed]:
     """For each row of a table with `columns_of(settings)`, the rules that it fails and by what; none: it stays."""
     verdicts: list[Failed] = [[] for _ in range(table.num_rows)]
+    if settings.leaks.action == "drop":
+        _judge_leaks(table, settings, verdicts)
     categories = table["category"].to_numpy(zero_copy_only=False)
     for rule in rules_of(settings):
         value, limit = _numbers(table, rule.column), _limits(rule, categories)
@@ -90,6 +94,18 @@ def _within(table: pa.Table, bound: Bound) -> Mask:
     low = -np.inf if bound.at_least is None else bound.at_least
     high = np.inf if bound.at_most is None else bound.at_most
     return (value >= low) & (value <= high)
+
+
+def leaks_of(row: Sequence[dict[str, Any]] | None, settings: FilterSettings) -> list[Leak]:
+    """The leaks of a document's column `leaks` that count, the strongest first."""
+    return counting([Leak(**leak) for leak in row or ()], settings.leaks)
+
+
+def _judge_leaks(table: pa.Table, settings: FilterSettings, verdicts: Sequence[Failed]) -> None:
+    for verdict, row in zip(verdicts, table["leaks"].to_pylist(), strict=True):
+        for leak in leaks_of(row, settings)[:1]:
+            place = f"bytes {leak.start} to {leak.end}"
+            verdict.append(("leak", f"{leak.set} {leak.item}: {leak.kind} {leak.score:.2f}, {place}"))
 
 
 def _judge_language(table: pa.Table, settings: FilterSettings, verdicts: Sequence[Failed]) -> None:

@@ -311,10 +311,28 @@ class ExtractSettings(Model):
     licences: LicencePolicy = LicencePolicy()
 
 
+class EvaluationSet(Model):
+    """A file of prompts, and of their answers, that no document may give away."""
+
+    name: Identifier
+    file: str = Field(min_length=1, description="JSONL (also .gz) or Parquet; relative to the recipe, or a URL")
+    prompt: str = Field(min_length=1, description="dotted name of the field")
+    answer: str | None = Field(default=None, description="dotted name of the field; none: prompts alone")
+
+
 class ClassifySettings(Model):
     permutations: int = Field(default=108, ge=16, le=1024, description="of a MinHash signature")
     shingle_words: int = Field(default=5, ge=1, le=32)
     datatrove: list[DatatroveFilter] = Field(default=[], description="datatrove's filters to ask, as they are")
+    leaks: list[EvaluationSet] = Field(default=[], description="evaluation sets that documents are searched for")
+    leak_run: int = Field(default=13, ge=8, le=64, description="words of a prompt that are a leak by themselves")
+
+    @field_validator("leaks")
+    @classmethod
+    def _each_once(cls, sets: list[EvaluationSet]) -> list[EvaluationSet]:
+        if len({each.name for each in sets}) < len(sets):
+            raise ValueError("two evaluation sets have one name")
+        return sets
 
 
 class DedupSettings(Model):
@@ -376,6 +394,13 @@ class RuleManifest(Model):
 Limits = dict[Identifier, float | None]
 
 
+class LeakSettings(Model):
+    """What becomes of documents that hold an item of an evaluation set."""
+
+    threshold: Share = Field(default=0.75, description="likeness to the item from which a copy counts")
+    action: Literal["drop", "cut"] = Field(default="drop", description="the document goes, or the blocks with the copy")
+
+
 class FilterSettings(Model):
     languages: list[str] = Field(default=[], description="ISO 639-1 codes that stay; none: all stay")
     min_language_score: Share = 0.5
@@ -383,6 +408,7 @@ class FilterSettings(Model):
     limits_by_category: dict[Identifier, Limits] = Field(default={}, description="the same for one category each")
     rules: list[Rule] = Field(default=[], description="further rules, behind those of manifests/quality.yaml")
     datatrove: list[DatatroveFilter] = Field(default=[], description="of those that classify asks, those that drop")
+    leaks: LeakSettings = LeakSettings()
     redact: list[PrivateKind] = Field(
         default=["email", "phone", "person", "username", "ip", "mac", "secret"],
         description="what placeholders take the place of",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -13,11 +16,14 @@ from filters import language, shares
 from filters.datatrove_rules import failed_rules
 from filters.general import scores as general
 from filters.junk import scores as junk
+from filters.leaks import Index
 from filters.minhash import signatures
 from filters.privacy.spans import find_spans
 from filters.stream import COUNTS, read_stream
 from manifests.models import ClassifySettings
+from pipelines import storage
 from pipelines.engine import Job, Result, Stage, Work, parts_before
+from pipelines.leak_sets import read_set
 from pipelines.parts import Part, read_table, write_part
 from pipelines.rows import count_fates, isolate, side_tables
 from pipelines.run import Run
@@ -26,20 +32,62 @@ from pipelines.schema import DOCUMENT, SCORES, joined
 _BATCH_BYTES = 16 << 20
 
 
-def _settings(run: Run) -> Mapping[str, Any]:
-    return {**run.recipe.classify.model_dump(), "language_model": language.model_sha256()}
+@dataclass(frozen=True)
+class Tools:
+    """What classify needs beside its settings: the evaluation sets that it looks for."""
+
+    leaks: Index | None = None
+
+
+_NO_TOOLS = Tools()
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """All that decides the columns: settings, and hashes of the models and files that they name."""
+    return {
+        **run.recipe.classify.model_dump(),
+        "language_model": language.model_sha256(),
+        "leak_files": {each.name: storage.sha256(_place(run, each.file)) for each in run.recipe.classify.leaks},
+    }
+
+
+def spec_of(run: Run) -> dict[str, Any]:
+    """What a worker needs to make the columns."""
+    return {
+        "settings": run.recipe.classify.model_dump(),
+        "leaks": [each.model_dump() | {"file": _place(run, each.file)} for each in run.recipe.classify.leaks],
+    }
+
+
+def _place(run: Run, file: str) -> str:
+    """Where a file lies that the recipe names: a URL, or a path relative to the recipe."""
+    return file if storage.is_remote(file) else str((run.base / file).resolve())
+
+
+def tools_of(spec: Mapping[str, Any]) -> Tools:
+    """The tools of a spec, made once in a process. Raises LeakSetError."""
+    return _make_tools(json.dumps({"leaks": spec["leaks"], "run": spec["settings"]["leak_run"]}))
+
+
+@lru_cache(maxsize=2)
+def _make_tools(key: str) -> Tools:
+    wanted = json.loads(key)
+    if not wanted["leaks"]:
+        return _NO_TOOLS
+    sets = [read_set(each["name"], each["file"], each["prompt"], each["answer"]) for each in wanted["leaks"]]
+    return Tools(Index.build(sets, wanted["run"]))
 
 
 def _make(work: Work) -> Result:
-    return work.make_each(classify_part, {"settings": work.run.recipe.classify.model_dump()})
+    return work.make_each(classify_part, spec_of(work.run))
 
 
 def classify_part(job: Job) -> Part:
     """Adds SCORES to the documents of one part."""
-    settings = ClassifySettings.model_validate(job.spec["settings"])
+    settings, tools = ClassifySettings.model_validate(job.spec["settings"]), tools_of(job.spec)
     tables, broken = [], []
     for batch in _batches(read_table(job.spec["input"])):
-        scored, _, failed = isolate(lambda rows: score(rows, settings), batch, "classify", job.spec["name"])
+        scored, _, failed = isolate(lambda rows: score(rows, settings, tools), batch, "classify", job.spec["name"])
         tables += scored
         broken += failed
     table = pa.concat_tables(tables) if tables else joined(DOCUMENT, SCORES).empty_table()
@@ -47,7 +95,7 @@ def classify_part(job: Job) -> Part:
     return write_part(job.directory, job.name, job.key, table, counts, side_tables([], broken))
 
 
-def score(documents: pa.Table, settings: ClassifySettings) -> pa.Table:
+def score(documents: pa.Table, settings: ClassifySettings, tools: Tools = _NO_TOOLS) -> pa.Table:
     """The documents with SCORES added; `language` stays as it was where the text has too little prose to tell."""
     texts = documents["text"].combine_chunks()
     strings = texts.to_pylist()
@@ -67,6 +115,8 @@ def score(documents: pa.Table, settings: ClassifySettings) -> pa.Table:
     columns["spans"] = [
         [{"start": start, "end": end, "kind": kind} for start, end, kind in spans] for spans in find_spans(stream)
     ]
+    found = tools.leaks.find(stream) if tools.leaks else [[]] * len(stream)
+    columns["leaks"] = [[asdict(leak) for leak in leaks] for leaks in found]
     columns["datatrove_failed"] = [failed_rules(text, settings.datatrove) for text in strings]
     columns |= {name: stream.column(name) for name in COUNTS}
     columns |= shares.scores(stream) | general.scores(stream) | junk.scores(stream)
@@ -84,4 +134,4 @@ def _batches(table: pa.Table) -> Iterator[pa.Table]:
             begin, size = index + 1, 0
 
 
-STAGE = Stage("classify", 2, "document", lambda run: parts_before(run, "classify"), _settings, _make)
+STAGE = Stage("classify", 3, "document", lambda run: parts_before(run, "classify"), settings_of, _make)

@@ -160,6 +160,7 @@ def _check_settings(run: Run) -> None:
     """What the models alone cannot know: that the files which they name are sound."""
     recipe = run.recipe
     _check_rules(recipe.filter)
+    classify.tools_of(classify.spec_of(run))  # its evaluation sets are read
     if recipe.tokenize.tokenizer:
         path = run.base / recipe.tokenize.tokenizer
         try:

@@ -1,14 +1,16 @@
-"""filter: decides by thresholds over the columns, and edits: placeholders for personal data and secrets."""
+"""filter: decides by thresholds over the columns, and edits: placeholders for personal data and secrets, leaks cut."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from filters.privacy.placeholders import redact
-from filters.verdict import decides, judge
+from filters.leaks import Leak, cut
+from filters.privacy.placeholders import CUT, redact
+from filters.privacy.spans import Span
+from filters.verdict import decides, judge, leaks_of
 from manifests.models import FilterSettings
 from pipelines.engine import Job, Result, Stage, Work, parts_before
 from pipelines.parts import Part, read_table, write_part
@@ -16,7 +18,7 @@ from pipelines.rows import count_fates, drop_row, isolate, side_tables
 from pipelines.run import Run
 from pipelines.schema import EDITS, joined
 
-_LET_GO = ("signature", "spans", "fold_hash")
+_LET_GO = ("signature", "spans", "leaks", "fold_hash")
 
 
 def _settings(run: Run) -> Mapping[str, Any]:
@@ -52,14 +54,28 @@ def _identity(table: pa.Table, index: int) -> dict[str, Any]:
 def edit(documents: pa.Table, settings: FilterSettings) -> pa.Table:
     """The documents with spans to redact replaced; `edits` are those spans, in bytes of the text before."""
     texts, edits = [], []
-    for text, spans in zip(documents["text"].to_pylist(), documents["spans"].to_pylist(), strict=True):
-        chosen = [span for span in spans if span["kind"].partition(".")[0] in settings.redact]
-        edits.append(chosen)
-        edited = redact(text.encode(), [(span["start"], span["end"], span["kind"]) for span in chosen])
-        texts.append(edited.decode())
+    for row in documents.select(["text", "spans", "leaks"]).to_pylist():
+        text = row["text"].encode()
+        chosen = _chosen(text, row["spans"], leaks_of(row["leaks"], settings), settings)
+        edits.append([{"start": start, "end": end, "kind": kind} for start, end, kind in chosen])
+        texts.append(redact(text, chosen).decode())
     schema = joined(pa.schema([each for each in documents.schema if each.name not in _LET_GO]), EDITS)
     columns: dict[str, Any] = {name: documents[name] for name in schema.names if name not in ("text", "edits")}
     return pa.table({**columns, "text": texts, "edits": edits}, schema=schema)
 
 
-STAGE = Stage("filter", 2, "document", lambda run: parts_before(run, "filter"), _settings, _make)
+def _chosen(
+    text: bytes, spans: Sequence[Mapping[str, Any]], leaks: Sequence[Leak], settings: FilterSettings
+) -> list[Span]:
+    """What is edited: the blocks with leaks, where the recipe cuts; elsewhere personal data and secrets."""
+    gone = cut(text, [(leak.start, leak.end) for leak in leaks])[1] if settings.leaks.action == "cut" else []
+    private = [
+        (span["start"], span["end"], span["kind"])
+        for span in spans
+        if span["kind"].partition(".")[0] in settings.redact
+        and all(span["end"] <= start or end <= span["start"] for start, end in gone)
+    ]
+    return sorted([*private, *((start, end, CUT) for start, end in gone)])
+
+
+STAGE = Stage("filter", 3, "document", lambda run: parts_before(run, "filter"), _settings, _make)

@@ -16,6 +16,17 @@ SCHEMA_VERSION = 2
 
 _SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("kind", pa.string())])
 
+_LEAK = pa.struct(
+    [
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("set", pa.string()),
+        ("item", pa.int32()),
+        ("kind", pa.string()),
+        ("score", pa.float32()),
+    ]
+)
+
 # What `extract` knows of a document. Where it came from is in RECORDS: it changes with every crawl, this does not.
 DOCUMENT = pa.schema(
     [
@@ -65,6 +76,7 @@ SCORES = pa.schema(
         ("fold_hash", pa.string()),
         ("signature", pa.binary()),
         ("spans", pa.list_(_SPAN)),
+        ("leaks", pa.list_(_LEAK)),
         ("datatrove_failed", pa.list_(pa.string())),
         *[(name, pa.int64()) for name in COUNTS],
         *[(name, pa.float32()) for name in (*shares.SCORES, *GENERAL, *JUNK)],

@@ -17,8 +17,7 @@ import pyarrow as pa
 
 from filters.verdict import decides, judge
 from manifests.models import ClassifySettings, FilterSettings, SynthSettings, Teacher
-from pipelines import storage
-from pipelines.classify import score
+from pipelines import classify, storage
 from pipelines.engine import Job, Result, Stage, StageError, Work, parts_before
 from pipelines.filter import edit
 from pipelines.packing import shuffle_key
@@ -38,7 +37,7 @@ def _settings(run: Run) -> Mapping[str, Any]:
         **run.recipe.synth.model_dump(),
         "seed": run.recipe.seed,
         "prompts": prompts.VERSION,
-        "classify": run.recipe.classify.model_dump(),
+        "classify": classify.settings_of(run),
         "filter": decides(run.recipe.filter),
     }
 
@@ -59,6 +58,7 @@ def _make(work: Work) -> Result:
                 "name": each.name,
                 "documents": chosen[each.name],
                 "settings": work.settings,
+                "classify": classify.spec_of(work.run),
                 "filter": work.run.recipe.filter.model_dump(),
                 "store": storage.join(work.directory, "_responses"),
             },
@@ -158,10 +158,10 @@ def _filter(
     written: Sequence[dict[str, Any]], job: Job, places: Mapping[str, int]
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The same classify and filter functions as for any document; rows in doc_id order, and the drops."""
-    settings = job.spec["settings"]
     thresholds = FilterSettings.model_validate(job.spec["filter"])
     documents = table_of(sorted(written, key=lambda row: row["doc_id"]), DOCUMENT)
-    scored = score(documents, ClassifySettings.model_validate(settings["classify"]))
+    told = job.spec["classify"]
+    scored = classify.score(documents, ClassifySettings.model_validate(told["settings"]), classify.tools_of(told))
     verdicts = judge(scored, thresholds)
     rows = documents.to_pylist()
     dropped = [
@@ -180,4 +180,4 @@ def _filter(
     return edit(kept, thresholds), dropped
 
 
-STAGE = Stage("synth", 1, "request", lambda run: parts_before(run, "synth"), _settings, _make)
+STAGE = Stage("synth", 2, "request", lambda run: parts_before(run, "synth"), _settings, _make)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from filters.datatrove_rules import NAMES, failed_rules
 from filters.language import UNDETERMINED, detect, model_sha256, prose_of
 from filters.verdict import columns_of, decides, judge, rules_of
-from manifests.models import Bound, ClassifySettings, FilterSettings, Rule
+from manifests.models import Bound, ClassifySettings, FilterSettings, LeakSettings, Rule
 from pipelines.classify import score
 from pipelines.schema import DOCUMENT, table_of
 
@@ -174,6 +174,17 @@ def test_documents_are_judged_one_by_one(rows, limit, special):
     for row, verdict in zip(rows, verdicts, strict=True):
         least = special if row["category"] == "b" else limit
         assert bool(verdict) == (least is not None and row["words"] < least)
+
+
+LEAK = {"start": 3, "end": 60, "set": "cmd", "item": 7, "kind": "prompt_answer", "score": 0.75}
+
+
+def test_a_leak_drops_its_document_with_set_item_score_and_place():
+    assert failed(leaks=[LEAK]) == [("leak", "cmd 7: prompt_answer 0.75, bytes 3 to 60")]
+    assert failed(leaks=[{**LEAK, "score": 0.5}]) == []
+    assert failed(leaks=[{**LEAK, "kind": "answer_only", "score": 1.0}]) == []
+    assert failed(FilterSettings(leaks=LeakSettings(threshold=0.5)), leaks=[{**LEAK, "score": 0.5}])
+    assert failed(FilterSettings(leaks=LeakSettings(action="cut")), leaks=[LEAK]) == []
 
 
 def test_a_language_that_is_not_sure_does_not_drop():

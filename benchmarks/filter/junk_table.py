@@ -32,7 +32,9 @@ REASONS: dict[str, tuple[str, ...]] = {
     "keyword_stuffing": ("keyword_stuffing", "top_2_gram", "top_3_gram", "top_4_gram"),
     "truncated": ("paywall",),
     "seo_spam": ("spam",),
-    "navigation": ("menu",),
+    "navigation": ("menu", "short_menu"),
+    "search_listing": ("search_listing", "search_hits"),
+    "tag_listing": ("tag_listing", "tag_titles"),
     "placeholder": ("placeholder", "too_few_words"),
 }  # fmt: skip
 

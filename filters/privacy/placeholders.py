@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from filters.privacy.spans import Span
 
+CUT = "leak"  # a span of this kind is cut out
+
 _LOWER, _UPPER, _DIGIT = re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]")
 _NETWORKS = (b"192.0.2.", b"198.51.100.", b"203.0.113.")
 _HOSTS = 254
@@ -33,6 +35,8 @@ def redact(text: bytes, spans: Sequence[Span]) -> bytes:
 
 
 def _placeholder(kind: str, original: bytes, number: int) -> bytes:
+    if kind == CUT:
+        return b""
     if kind == "email":
         return b"user%d@example.com" % number
     if kind == "username":
