@@ -1,6 +1,6 @@
 """Lays out Debian packages as labelled documents, CATEGORY/SOURCE/files: `manifests/classifiers/packages.yaml` says which.
 
-    python -m benchmarks.filter.labelled --cache build/bench --output build/bench/labelled
+python -m benchmarks.filter.labelled --cache build/bench --output build/bench/labelled
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ LIST = Path(__file__).parents[2] / "manifests/classifiers/packages.yaml"
 FILES = 60  # of a package and category
 SMALLEST, LARGEST = 300, 400_000
 
-_DOCUMENTS = re.compile(r"^\.?/?usr/share/(?:.+\.x?html?|doc/.+\.(?:md|rst|txt|fio|ini)|doc/.+/(?:README|HOWTO)[^/]*)(?:\.gz)?$")
+_DOCUMENTS = re.compile(
+    r"^\.?/?usr/share/(?:.+\.x?html?|doc/.+\.(?:md|rst|txt|fio|ini)|doc/.+/(?:README|HOWTO)[^/]*)(?:\.gz)?$"
+)
 _PLACES = (
     ("man_pages_cli_reference", re.compile(r"^\.?/?usr/share/man/man[1-8]/[^/]+\.gz$")),
     ("bug_trackers_and_advisories", re.compile(r"^\.?/?usr/share/doc/[^/]+/(?:changelog|NEWS)[^/]*\.gz$")),
@@ -71,7 +73,11 @@ def lay_out(package: str, deb: Path, category: str, output: Path) -> dict[str, i
 def _name(path: str) -> str:
     """A file's name, with an ending by which a reader takes it."""
     name = Path(path).name.removesuffix(".gz").removesuffix(".fio")
-    return f"{name}.txt" if name.startswith(("changelog", "NEWS", "README", "HOWTO")) and not name.endswith(".html") else name
+    return (
+        f"{name}.txt"
+        if name.startswith(("changelog", "NEWS", "README", "HOWTO")) and not name.endswith(".html")
+        else name
+    )
 
 
 def _source(package: str, label: str) -> str:

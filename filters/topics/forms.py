@@ -10,15 +10,29 @@ import math
 import numpy as np
 
 from filters.compiled import compiled, inlined, inner
-from filters.stream import BLANK, CODE, FENCE, FNV_OFFSET, FNV_PRIME, HEADING, LOG, TABLE, Bytes, Hashes, Offsets, Stream, combine, mix
+from filters.stream import (
+    BLANK,
+    CODE,
+    FENCE,
+    FNV_OFFSET,
+    FNV_PRIME,
+    HEADING,
+    LOG,
+    Bytes,
+    Hashes,
+    Offsets,
+    Stream,
+    combine,
+)
 from filters.topics import tokens
 from filters.topics.tokens import SET_SIZE, is_new, salted
-from filters.topics.words import is_read
+from filters.topics.words import Flags, is_read
 
 # Lines of one document that are read at most, tokens that it gives at most, symbols of a line's shape.
 LINES, MOST, SYMBOLS = 600, 3_000, 8
 
-_FENCE_NAME, _SHAPE, _RATE = tokens.FENCE_NAME, tokens.SHAPE, tokens.RATE
+_FENCE_NAME, _BLOCK_NAME = tokens.FENCE_NAME, tokens.BLOCK_NAME
+_SHAPE, _RATE = tokens.SHAPE, tokens.RATE
 _HEADING_WORD, _HEADING_WHOLE = tokens.HEADING_WORD, tokens.HEADING_WHOLE
 _FIRST_WORD, _FIRST_CODE_WORD = tokens.FIRST_WORD, tokens.FIRST_CODE_WORD
 
@@ -44,20 +58,21 @@ def form_tokens(stream: Stream) -> tuple[Hashes, Offsets]:
     offsets = np.zeros(len(stream) + 1, np.int64)
     _read(
         stream.data, stream.hashes, stream.starts, stream.word_offsets, stream.lines, stream.line_words,
-        stream.line_kinds, stream.line_offsets, found, offsets,
+        stream.line_kinds, stream.line_offsets, tokens.is_code(stream), found, offsets,
     )  # fmt: skip
     return found[: offsets[-1]], offsets
 
 
 def _most(stream: Stream) -> Offsets:
     """How many tokens the lines of each document can give: three of a line, and one of each word of a heading."""
-    return np.minimum(3 * np.diff(stream.line_offsets) + np.diff(stream.word_offsets), MOST)
+    most: Offsets = np.minimum(3 * np.diff(stream.line_offsets) + np.diff(stream.word_offsets), MOST)
+    return most
 
 
 @compiled
 def _read(
     data: Bytes, hashes: Hashes, starts: Offsets, word_offsets: Offsets, lines: Offsets, line_words: Offsets,
-    line_kinds: Bytes, line_offsets: Offsets, found: Hashes, offsets: Offsets,
+    line_kinds: Bytes, line_offsets: Offsets, is_code: Flags, found: Hashes, offsets: Offsets,
 ) -> None:  # fmt: skip
     seen, stamps = np.empty(SET_SIZE, np.uint64), np.full(SET_SIZE, -1, np.int64)
     counters = np.zeros(_COUNTERS, np.int64)
@@ -74,7 +89,8 @@ def _read(
             counters[_KINDS + kind] += 1
             stop = max(lines[line], lines[line + 1] - 1)
             if kind == FENCE:
-                count = _put(_fence_name(data, lines[line], stop), found, count, limit, seen, stamps, document)
+                name = salted(_fence_name(data, lines[line], stop), _FENCE_NAME if is_code[document] else _BLOCK_NAME)
+                count = _put(name, found, count, limit, seen, stamps, document)
                 continue
             shape = salted(_shape(data, lines[line], stop), _SHAPE + np.uint64(kind))
             count = _put(shape, found, count, limit, seen, stamps, document)
@@ -88,9 +104,7 @@ def _read(
 
 
 @inner
-def _put(
-    token: np.uint64, found: Hashes, count: int, limit: int, seen: Hashes, stamps: Offsets, stamp: int
-) -> int:
+def _put(token: np.uint64, found: Hashes, count: int, limit: int, seen: Hashes, stamps: Offsets, stamp: int) -> int:
     if count < limit and is_new(token, seen, stamps, stamp):
         found[count] = token
         count += 1
@@ -124,7 +138,7 @@ def _fence_name(data: Bytes, begin: int, end: int) -> np.uint64:
     while at < end and data[at] != 32 and data[at] != 123:
         value = (value ^ np.uint64(data[at] | 32)) * FNV_PRIME
         at += 1
-    return salted(value, _FENCE_NAME)
+    return value
 
 
 @inlined
@@ -158,7 +172,15 @@ def _shape(data: Bytes, begin: int, end: int) -> np.uint64:
 def _is_key(data: Bytes, begin: int, end: int) -> bool:
     """Whether a line opens with a word and a colon or an equals sign."""
     at = begin
-    while at < end and (data[at] == 95 or data[at] == 45 or data[at] == 46 or _symbol(data[at]) != data[at] or data[at] == 97 or data[at] == 65 or data[at] == 48):
+    while at < end and (
+        data[at] == 95
+        or data[at] == 45
+        or data[at] == 46
+        or _symbol(data[at]) != data[at]
+        or data[at] == 97
+        or data[at] == 65
+        or data[at] == 48
+    ):
         at += 1
     while at < end and (data[at] == 34 or data[at] == 32):
         at += 1
@@ -199,7 +221,9 @@ def _count_words(data: Bytes, starts: Offsets, begin: int, end: int, stop: int, 
         counters[_PAST] += lower >= 4 and data[last - 1] == 100 and data[last - 2] == 101
         counters[_GERUNDS] += lower >= 5 and data[last - 1] == 103 and data[last - 2] == 110 and data[last - 3] == 105
         counters[_PLURAL] += lower >= 4 and data[last - 1] == 115
-        counters[_FLAGS] += before == 45 and at >= 2 and (data[at - 2] == 45 or data[at - 2] == 32 or data[at - 2] == 96)
+        counters[_FLAGS] += (
+            before == 45 and at >= 2 and (data[at - 2] == 45 or data[at - 2] == 32 or data[at - 2] == 96)
+        )
         counters[_AT] += before == 64
         counters[_DOLLARS] += before == 36
         counters[_PATHS] += before == 47
