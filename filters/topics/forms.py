@@ -96,7 +96,7 @@ def _read(
             count = _put(shape, found, count, limit, seen, stamps, document)
             if begin < end:
                 count = _open_line(hashes, begin, end, kind, found, count, limit, seen, stamps, document)
-                _count_words(data, starts, begin, end, stop, counters)
+                _count_words(data, starts, begin, end, lines[line], stop, counters)
                 counters[_LONG_LINES] += stop - lines[line] > 120
                 counters[_KEYS] += _is_key(data, starts[begin], stop)
         count = _rates(counters, words, found, count)
@@ -188,7 +188,9 @@ def _is_key(data: Bytes, begin: int, end: int) -> bool:
 
 
 @inner
-def _count_words(data: Bytes, starts: Offsets, begin: int, end: int, stop: int, counters: Offsets) -> None:
+def _count_words(
+    data: Bytes, starts: Offsets, begin: int, end: int, open_at: int, stop: int, counters: Offsets
+) -> None:
     """Counts the words of a line by their look and by what stands before and behind them."""
     for word in range(begin, end):
         at = starts[word]
@@ -210,7 +212,7 @@ def _count_words(data: Bytes, starts: Offsets, begin: int, end: int, stop: int, 
                 break
             last += 1
         length = last - at
-        before = data[at - 1] if at > 0 else np.uint8(32)
+        before = data[at - 1] if at > open_at else np.uint8(32)
         behind = data[last] if last < stop else np.uint8(10)
         counters[_WORDS] += 1
         counters[_NUMBERS] += digits == length
@@ -221,9 +223,8 @@ def _count_words(data: Bytes, starts: Offsets, begin: int, end: int, stop: int, 
         counters[_PAST] += lower >= 4 and data[last - 1] == 100 and data[last - 2] == 101
         counters[_GERUNDS] += lower >= 5 and data[last - 1] == 103 and data[last - 2] == 110 and data[last - 3] == 105
         counters[_PLURAL] += lower >= 4 and data[last - 1] == 115
-        counters[_FLAGS] += (
-            before == 45 and at >= 2 and (data[at - 2] == 45 or data[at - 2] == 32 or data[at - 2] == 96)
-        )
+        further = data[at - 2] if at - 1 > open_at else np.uint8(32)
+        counters[_FLAGS] += before == 45 and (further == 45 or further == 32 or further == 96)
         counters[_AT] += before == 64
         counters[_DOLLARS] += before == 36
         counters[_PATHS] += before == 47
