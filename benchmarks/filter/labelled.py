@@ -30,6 +30,8 @@ _PLACES = (
     ("bug_trackers_and_advisories", re.compile(r"^\.?/?usr/share/doc/[^/]+/(?:changelog|NEWS)[^/]*\.gz$")),
     ("code_and_config", re.compile(r"^\.?/?(?:etc/.+|usr/share/doc/[^/]+/examples/.+\.(?:conf|sh|ya?ml|cfg|service|j2|tf)(?:\.gz)?)$")),
 )  # fmt: skip
+# Pages that a generator made of source files are code, whatever the package is.
+_SOURCE_PAGE = re.compile(r"/_modules/|_source\.html|/src/")
 _OTHER_LANGUAGE = re.compile(r"[/._-](?:ar|bg|ca|cs|da|de|el|es|fa|fi|fr|it|ja|ko|nb|nl|pl|pt|ro|ru|sk|sv|tr|uk|vi|zh)(?:[-_][A-Za-z]{2,4})?(?:/|\.x?html?)")  # fmt: skip
 
 
@@ -87,7 +89,7 @@ def _source(package: str, label: str) -> str:
 
 def _files(deb: Path, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, bytes]]:
     for path, body in members(deb, pattern, SMALLEST, LARGEST):
-        if not _OTHER_LANGUAGE.search(path) and not path.endswith("copyright"):
+        if not _OTHER_LANGUAGE.search(path) and not _SOURCE_PAGE.search(path) and not path.endswith("copyright"):
             yield hashlib.sha256(path.encode()).hexdigest(), path, body
 
 
