@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from filters.compiled import compiled, inlined, inner
+from filters.compiled import compiled, inner
 from filters.stream import (
     BLANK,
     CODE,
@@ -35,6 +35,13 @@ _FENCE_NAME, _BLOCK_NAME = tokens.FENCE_NAME, tokens.BLOCK_NAME
 _SHAPE, _RATE = tokens.SHAPE, tokens.RATE
 _HEADING_WORD, _HEADING_WHOLE = tokens.HEADING_WORD, tokens.HEADING_WHOLE
 _FIRST_WORD, _FIRST_CODE_WORD = tokens.FIRST_WORD, tokens.FIRST_CODE_WORD
+
+# What a byte is in the shape of a line: letters, capitals and digits each one symbol, all others themselves.
+_SYMBOL = np.arange(256, dtype=np.uint8)
+_SYMBOL[97:123] = 97
+_SYMBOL[128:] = 97
+_SYMBOL[65:91] = 65
+_SYMBOL[48:58] = 48
 
 # What is counted; the rates of the first group are per 1,000 words, those of lines per 1,000 lines.
 (
@@ -141,23 +148,12 @@ def _fence_name(data: Bytes, begin: int, end: int) -> np.uint64:
     return value
 
 
-@inlined
-def _symbol(byte: np.uint8) -> np.uint8:
-    if 97 <= byte <= 122 or byte >= 128:
-        return np.uint8(97)
-    if 65 <= byte <= 90:
-        return np.uint8(65)
-    if 48 <= byte <= 57:
-        return np.uint8(48)
-    return byte
-
-
 @inner
 def _shape(data: Bytes, begin: int, end: int) -> np.uint64:
     """How a line begins, runs of letters, capitals and digits each as one symbol: `[00:00] <a` of a chat."""
     value, symbols, last = FNV_OFFSET, 0, np.uint8(0)
     for at in range(begin, min(end, begin + 80)):
-        symbol = _symbol(data[at])
+        symbol = _SYMBOL[data[at]]
         if symbol == last:
             continue
         value = (value ^ np.uint64(symbol)) * FNV_PRIME
@@ -176,7 +172,7 @@ def _is_key(data: Bytes, begin: int, end: int) -> bool:
         data[at] == 95
         or data[at] == 45
         or data[at] == 46
-        or _symbol(data[at]) != data[at]
+        or _SYMBOL[data[at]] != data[at]
         or data[at] == 97
         or data[at] == 65
         or data[at] == 48
@@ -198,7 +194,7 @@ def _count_words(
         upper, lower, digits, under, camel = 0, 0, 0, 0, 0
         while last < stop:
             byte = data[last]
-            symbol = _symbol(byte)
+            symbol = _SYMBOL[byte]
             if symbol == 97:
                 lower += 1
             elif symbol == 65:
@@ -215,35 +211,50 @@ def _count_words(
         before = data[at - 1] if at > open_at else np.uint8(32)
         behind = data[last] if last < stop else np.uint8(10)
         counters[_WORDS] += 1
-        counters[_NUMBERS] += digits == length
-        counters[_CAPITALS] += upper == length and length >= 3
-        counters[_UNDERSCORES] += under > 0
-        counters[_CAMELS] += camel > 0 and under == 0
-        counters[_HEXES] += digits > 0 and lower > 0 and length >= 6
-        counters[_PAST] += lower >= 4 and data[last - 1] == 100 and data[last - 2] == 101
-        counters[_GERUNDS] += lower >= 5 and data[last - 1] == 103 and data[last - 2] == 110 and data[last - 3] == 105
-        counters[_PLURAL] += lower >= 4 and data[last - 1] == 115
-        further = data[at - 2] if at - 1 > open_at else np.uint8(32)
-        counters[_FLAGS] += before == 45 and (further == 45 or further == 32 or further == 96)
-        counters[_AT] += before == 64
-        counters[_DOLLARS] += before == 36
-        counters[_PATHS] += before == 47
-        counters[_QUOTED] += before == 34 or before == 39 or before == 96
-        counters[_CALLS] += behind == 40
-        counters[_QUESTIONS] += behind == 63
-        counters[_EXCLAMATIONS] += behind == 33
-        counters[_EQUALS] += behind == 61
-        counters[_PERCENTS] += behind == 37
-        counters[_CITATIONS] += before == 91 and (behind == 93 or behind == 44) and digits == length
-        counters[_COLON_END] += behind == 58 and last + 1 >= stop
-        _count_numbers(data, at, last, stop, digits, length, before, behind, counters)
+        if upper or digits or under:
+            counters[_NUMBERS] += digits == length
+            counters[_CAPITALS] += upper == length and length >= 3
+            counters[_UNDERSCORES] += under > 0
+            counters[_CAMELS] += camel > 0 and under == 0
+            counters[_HEXES] += digits > 0 and lower > 0 and length >= 6
+        if lower >= 4:
+            counters[_PLURAL] += data[last - 1] == 115
+            counters[_PAST] += data[last - 1] == 100 and data[last - 2] == 101
+            counters[_GERUNDS] += (
+                lower >= 5 and data[last - 1] == 103 and data[last - 2] == 110 and data[last - 3] == 105
+            )
+        if before != 32:
+            further = data[at - 2] if at - 1 > open_at else np.uint8(32)
+            _count_before(before, further, behind, digits == length, counters)
+        if behind != 32:
+            _count_behind(behind, last + 1 >= stop, counters)
+            _count_numbers(data, last, stop, digits, length, before, behind, counters)
+
+
+@inner
+def _count_before(before: np.uint8, further: np.uint8, behind: np.uint8, number: bool, counters: Offsets) -> None:
+    counters[_FLAGS] += before == 45 and (further == 45 or further == 32 or further == 96)
+    counters[_AT] += before == 64
+    counters[_DOLLARS] += before == 36
+    counters[_PATHS] += before == 47
+    counters[_QUOTED] += before == 34 or before == 39 or before == 96
+    counters[_CITATIONS] += before == 91 and (behind == 93 or behind == 44) and number
+
+
+@inner
+def _count_behind(behind: np.uint8, ends: bool, counters: Offsets) -> None:
+    counters[_CALLS] += behind == 40
+    counters[_QUESTIONS] += behind == 63
+    counters[_EXCLAMATIONS] += behind == 33
+    counters[_EQUALS] += behind == 61
+    counters[_PERCENTS] += behind == 37
+    counters[_COLON_END] += behind == 58 and ends
 
 
 @inner
 def _count_numbers(
-    data: Bytes, at: int, last: int, stop: int, digits: int, length: int, before: np.uint8, behind: np.uint8,
-    counters: Offsets,
-) -> None:  # fmt: skip
+    data: Bytes, last: int, stop: int, digits: int, length: int, before: np.uint8, behind: np.uint8, counters: Offsets
+) -> None:
     """Versions, dates, times and links, each counted at the word that it begins with."""
     follows = last + 1 < stop
     digit_behind = follows and 48 <= data[last + 1] <= 57
