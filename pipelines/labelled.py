@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from pipelines.extract.records import Broken, Raw, read_raw
 
 _LICENCES = ("license", "licence", "copying", "copyright", "notice")
 _LARGEST = 32 << 20
+_TABLES = ("Posts.xml", "Comments.xml", "Users.xml")
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,26 @@ def _documents(place: Path) -> Iterator[Labelled]:
 
 
 def _records(place: Path) -> Iterator[Raw]:
-    files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-    for path in files:
-        for raw in read_raw(str(path), path.name, _LARGEST, path.name):
-            if not isinstance(raw, Broken) and not _is_licence(raw.name or raw.url):
-                yield raw
+    with tempfile.TemporaryDirectory() as work:
+        place = _unpacked_posts(place, Path(work)) or place
+        files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+        for path in files:
+            for raw in read_raw(str(path), path.name, _LARGEST, path.name):
+                if not isinstance(raw, Broken) and not _is_licence(raw.name or raw.url):
+                    yield raw
+
+
+def _unpacked_posts(place: Path, work: Path) -> Path | None:
+    """The tables of a Stack Exchange dump that lies in an archive, as files: its threads need all of them."""
+    if place.is_dir() or not tarfile.is_tarfile(place):
+        return None
+    with tarfile.open(place) as archive:
+        names = [name for name in archive.getnames() if name.endswith(_TABLES)]
+        if not any(name.endswith(_TABLES[0]) for name in names):
+            return None
+        for name in names:
+            archive.extract(name, work, filter="data")
+    return work
 
 
 def _is_licence(name: str) -> bool:

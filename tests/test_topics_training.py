@@ -130,6 +130,21 @@ def test_places_of_all_kinds_are_read(tmp_path):
     assert len(both) == 3 and both[2].name == "https://a.org/b" and both[2].method == ""
 
 
+def test_a_dump_of_questions_in_an_archive_gives_threads(tmp_path):
+    posts = """<?xml version="1.0" encoding="utf-8"?>
+<posts>
+  <row Id="1" PostTypeId="1" CreationDate="2020-01-01T00:00:00.000" Score="3" Body="&lt;p&gt;My disk is full.&lt;/p&gt;" Title="Full disk" Tags="&lt;disk&gt;" />
+  <row Id="2" PostTypeId="2" ParentId="1" CreationDate="2020-01-02T00:00:00.000" Score="5" Body="&lt;p&gt;Look at df.&lt;/p&gt;" />
+</posts>
+"""
+    (tmp_path / "Posts.xml").write_text(posts)
+    (tmp_path / "labelled/qa_forums").mkdir(parents=True)
+    with tarfile.open(tmp_path / "labelled/qa_forums/dump.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "Posts.xml", "dump/Posts.xml")
+    (found,) = read_labelled(tmp_path / "labelled", 10)
+    assert found.method == "questions" and "df" in found.text and found.source == "dump"
+
+
 def test_the_command_writes_a_model_and_its_card(tmp_path, capsys):
     table = tmp_path / "t.parquet"
     pq.write_table(pa.Table.from_pylist([vars(each) for each in documents(4)]), table)
