@@ -255,8 +255,8 @@ def card(trained: Trained, training: Training, about: str) -> dict[str, Any]:
         "settings": vars(training.settings),
         "limits": (
             "Measured on English text. Weights, temperature and threshold were chosen on the held-out documents that"
-            " the figures are of; the cues were listed by someone who had read many of these sources, and corrected after"
-            " their confusions. So the figures are too good: on other sources expect less."
+            " the figures are of; the cues were listed by someone who had read many of these sources, and corrected"
+            " after their confusions. So the figures are too good: on other sources expect less."
         ),
         "held_out_sources": trained.measured or "too few sources to hold any out",
         "data": data,
