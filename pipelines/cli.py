@@ -64,9 +64,28 @@ def _parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="make nothing: say what the recipe's filter would keep and drop of a run that is made",
             )
+    _add_train_classifier(commands)
     report = commands.add_parser("report", help="one HTML page about a run")
     report.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
     return parser
+
+
+def _add_train_classifier(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = commands.add_parser(
+        "train-classifier",
+        help="a model of category, relevance or quality from labelled documents",
+        description="Trains a model with fastText, measures it on held-out sources, and writes it with its card.",
+    )
+    train.add_argument("--task", required=True, choices=("category", "relevance", "quality"))
+    train.add_argument(
+        "--labelled", action="append", default=[], metavar="PLACE", help="CATEGORY/SOURCE folders, or a Parquet file"
+    )
+    train.add_argument("--run", action="append", default=[], metavar="DIR", help="a run whose documents are labelled")
+    train.add_argument("--output", required=True, metavar="FILE", help="the model, FILE.npz; its card lies beside it")
+    train.add_argument("--cues", metavar="FILE", help="words that tell the categories apart")
+    train.add_argument("--other", action="append", default=[], metavar="SOURCE", help="a source of another field")
+    train.add_argument("--most", type=_positive, default=150, metavar="N", help="documents of a source (default: 150)")
+    train.add_argument("--with-places", action="store_true", help="read URLs, file endings and readers along")
 
 
 def _add_run_options(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -91,6 +110,10 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         return 0
     from pipelines import commands, pool
 
+    if options.command == "train-classifier":
+        if not options.labelled and not options.run:
+            parser.error("train-classifier needs --labelled or --run")
+        return commands.train_classifier(options)
     signal.signal(signal.SIGINT, pool.on_interrupt)
     if options.command == "run":
         return commands.run_all(options.recipe, options.run, options.workers)

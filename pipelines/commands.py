@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -95,6 +97,22 @@ def ask_what_if(recipe_path: str, url: str) -> int:
     found = what_if(run, settings)
     print(render(found))
     print(f"\npage: {write_page(run, found)}")
+    return 0
+
+
+def train_classifier(options: argparse.Namespace) -> int:
+    """A model of labelled documents, written with its card; prints how well it does on held-out sources."""
+    from pipelines.classifier_tasks import read_documents, training_of
+    from pipelines.train_classifier import summary, train, write
+
+    documents = read_documents([*options.labelled, *options.run], options.most)
+    cues = Path(options.cues) if options.cues else None
+    training = training_of(options.task, documents, options.other, cues)
+    training = replace(training, with_places=options.with_places)
+    trained = train(training)
+    write(trained, training, Path(options.output), options.task)
+    print(summary(trained))
+    print(f"model: {options.output}")
     return 0
 
 

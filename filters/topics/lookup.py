@@ -1,0 +1,49 @@
+"""Sums the rows of a document's tokens: one look-up for each token in a table of open addressing."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from filters.compiled import compiled
+from filters.stream import Hashes, Offsets
+
+Rows = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int32]
+
+
+def slots_of(keys: Hashes) -> Places:
+    """Where each key stands: a table of a power of two slots, at most half full; -1 where none stands."""
+    slots = np.full(1 << max(4, int(2 * len(keys)).bit_length()), -1, np.int32)
+    _fill(keys, slots)
+    return slots
+
+
+@compiled
+def _fill(keys: Hashes, slots: Places) -> None:
+    mask = np.uint64(len(slots) - 1)
+    for index in range(len(keys)):
+        at = np.int64(keys[index] & mask)
+        while slots[at] >= 0:
+            at = (at + 1) & np.int64(mask)
+        slots[at] = index
+
+
+@compiled
+def sum_rows(
+    tokens: Hashes, offsets: Offsets, keys: Hashes, slots: Places, rows: Rows, sums: Rows, hits: Offsets
+) -> None:
+    """Adds to `sums`, shape (documents, labels), the row of every token that has one, and counts them in `hits`."""
+    mask = np.int64(len(slots) - 1)
+    for document in range(len(offsets) - 1):
+        for index in range(offsets[document], offsets[document + 1]):
+            token = tokens[index]
+            at = np.int64(token & np.uint64(mask))
+            while slots[at] >= 0 and keys[slots[at]] != token:
+                at = (at + 1) & mask
+            row = slots[at]
+            if row < 0:
+                continue
+            hits[document] += 1
+            for label in range(rows.shape[1]):
+                sums[document, label] += rows[row, label]
