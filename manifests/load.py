@@ -31,6 +31,9 @@ from manifests.models import (
     Source,
 )
 
+# The category of plain files that nobody put into one.
+UNCATEGORISED = "uncategorised"
+
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[str | int, ...]
 
@@ -178,6 +181,13 @@ def load_categories() -> list[str]:
     """The ids of the 15 categories, from `taxonomy.yaml`."""
     value, _ = _read_yaml(Path(__file__).with_name("taxonomy.yaml"))
     return list(value["categories"])
+
+
+@cache
+def mixed_categories() -> frozenset[str]:
+    """The categories whose documents a model may put into others; with them what has no category yet."""
+    value, _ = _read_yaml(Path(__file__).with_name("taxonomy.yaml"))
+    return frozenset(name for name, told in value["categories"].items() if told.get("mixed")) | {UNCATEGORISED}
 
 
 def load_generators(directory: Path = Path(__file__).parent / "generators") -> tuple[CommonRules, list[Generator]]:

@@ -311,6 +311,14 @@ class ExtractSettings(Model):
     licences: LicencePolicy = LicencePolicy()
 
 
+class Classifiers(Model):
+    """Models that `syscorpus train-classifier` made, relative to the recipe; null: the project's own."""
+
+    category: str | None = None
+    relevance: str | None = None
+    quality: str | None = None
+
+
 class EvaluationSet(Model):
     """A file of prompts, and of their answers, that no document may give away."""
 
@@ -324,6 +332,7 @@ class ClassifySettings(Model):
     permutations: int = Field(default=108, ge=16, le=1024, description="of a MinHash signature")
     shingle_words: int = Field(default=5, ge=1, le=32)
     datatrove: list[DatatroveFilter] = Field(default=[], description="datatrove's filters to ask, as they are")
+    models: Classifiers = Classifiers()
     leaks: list[EvaluationSet] = Field(default=[], description="evaluation sets that documents are searched for")
     leak_run: int = Field(default=13, ge=8, le=64, description="words of a prompt that are a leak by themselves")
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters import language, shares
 from filters.datatrove_rules import failed_rules
+from filters.fold import fold_hashes
 from filters.general import scores as general
 from filters.junk import scores as junk
 from filters.leaks import Index
 from filters.minhash import signatures
 from filters.privacy.spans import find_spans
-from filters.stream import COUNTS, read_stream
-from manifests.models import ClassifySettings
+from filters.stream import COUNTS, Stream, read_stream
+from filters.topics.bags import Bags, PageForm, read_bags
+from filters.topics.model import Model, load
+from manifests.load import mixed_categories
+from manifests.models import Classifiers, ClassifySettings
 from pipelines import storage
 from pipelines.engine import Job, Result, Stage, Work, parts_before
 from pipelines.leak_sets import read_set
@@ -34,12 +39,16 @@ _BATCH_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Tools:
-    """What classify needs beside its settings: the evaluation sets that it looks for."""
+    """What classify needs beside its settings: its models, and the evaluation sets that it looks for."""
 
+    category: Model
+    relevance: Model
+    quality: Model
     leaks: Index | None = None
 
 
-_NO_TOOLS = Tools()
+_MODELS = Path(__file__).resolve().parents[1] / "manifests" / "classifiers"
+_SECOND = 0.2  # the probability from which a second category is told
 
 
 def settings_of(run: Run) -> dict[str, Any]:
@@ -47,6 +56,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     return {
         **run.recipe.classify.model_dump(),
         "language_model": language.model_sha256(),
+        "models": {name: load(place).sha256 for name, place in _model_places(run).items()},
         "leak_files": {each.name: storage.sha256(_place(run, each.file)) for each in run.recipe.classify.leaks},
     }
 
@@ -55,6 +65,7 @@ def spec_of(run: Run) -> dict[str, Any]:
     """What a worker needs to make the columns."""
     return {
         "settings": run.recipe.classify.model_dump(),
+        "models": _model_places(run),
         "leaks": [each.model_dump() | {"file": _place(run, each.file)} for each in run.recipe.classify.leaks],
     }
 
@@ -64,18 +75,26 @@ def _place(run: Run, file: str) -> str:
     return file if storage.is_remote(file) else str((run.base / file).resolve())
 
 
+def _model_places(run: Run) -> dict[str, str]:
+    named = run.recipe.classify.models.model_dump()
+    return {name: str((run.base / file).resolve() if file else _MODELS / f"{name}.npz") for name, file in named.items()}
+
+
 def tools_of(spec: Mapping[str, Any]) -> Tools:
-    """The tools of a spec, made once in a process. Raises LeakSetError."""
-    return _make_tools(json.dumps({"leaks": spec["leaks"], "run": spec["settings"]["leak_run"]}))
+    """The tools of a spec, made once in a process. Raises LeakSetError and ModelError."""
+    return _make_tools(
+        json.dumps({"models": spec["models"], "leaks": spec["leaks"], "run": spec["settings"]["leak_run"]})
+    )
 
 
 @lru_cache(maxsize=2)
 def _make_tools(key: str) -> Tools:
     wanted = json.loads(key)
+    category, relevance, quality = (load(wanted["models"][name]) for name in Classifiers.model_fields)
     if not wanted["leaks"]:
-        return _NO_TOOLS
+        return Tools(category, relevance, quality)
     sets = [read_set(each["name"], each["file"], each["prompt"], each["answer"]) for each in wanted["leaks"]]
-    return Tools(Index.build(sets, wanted["run"]))
+    return Tools(category, relevance, quality, Index.build(sets, wanted["run"]))
 
 
 def _make(work: Work) -> Result:
@@ -95,11 +114,15 @@ def classify_part(job: Job) -> Part:
     return write_part(job.directory, job.name, job.key, table, counts, side_tables([], broken))
 
 
-def score(documents: pa.Table, settings: ClassifySettings, tools: Tools = _NO_TOOLS) -> pa.Table:
-    """The documents with SCORES added; `language` stays as it was where the text has too little prose to tell."""
+def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None = None) -> pa.Table:
+    """The documents with SCORES added, by the project's own models where no tools are given.
+
+    `language` stays as it was where the text has too little prose to tell, and `category` unless it is of a mixed
+    source and the model is sure.
+    """
+    tools = tools or _own_tools()
     texts = documents["text"].combine_chunks()
     strings = texts.to_pylist()
-    raw = [text.encode() for text in strings]
     stream = read_stream(texts)
     detected = language.detect(strings)
     signed = signatures(stream, settings.permutations, settings.shingle_words)
@@ -110,17 +133,54 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools = _NO_TO
         for before, (code, _) in zip(known, detected, strict=True)
     ]
     columns["language_score"] = [confidence for _, confidence in detected]
-    columns["fold_hash"] = [hashlib.sha256(b" ".join(text.split())).hexdigest()[:32] for text in raw]
+    columns["fold_hash"] = fold_hashes(stream)
     columns["signature"] = [row.tobytes() for row in signed]
     columns["spans"] = [
         [{"start": start, "end": end, "kind": kind} for start, end, kind in spans] for spans in find_spans(stream)
     ]
     found = tools.leaks.find(stream) if tools.leaks else [[]] * len(stream)
     columns["leaks"] = [[asdict(leak) for leak in leaks] for leaks in found]
+    columns |= _topics(documents, stream, tools)
     columns["datatrove_failed"] = [failed_rules(text, settings.datatrove) for text in strings]
     columns |= {name: stream.column(name) for name in COUNTS}
     columns |= shares.scores(stream) | general.scores(stream) | junk.scores(stream)
     return pa.table(columns, schema=joined(DOCUMENT, SCORES))
+
+
+def _own_tools() -> Tools:
+    models = {name: str(_MODELS / f"{name}.npz") for name in Classifiers.model_fields}
+    return tools_of({"models": models, "leaks": [], "settings": {"leak_run": 13}})
+
+
+def _topics(documents: pa.Table, stream: Stream, tools: Tools) -> dict[str, Any]:
+    """What the models say of each document, and the category that follows."""
+    pages: list[PageForm] = []
+    if tools.category.features == "places":
+        rows = documents.select(["url", "method", "generator"]).to_pylist()
+        pages = [PageForm(row["url"] or "", row["method"] or "", row["generator"] or "") for row in rows]
+    bags = read_bags(stream, pages)
+    found = tools.category.predict(bags)
+    labels = np.array(tools.category.labels, object)
+    first, second = labels[found.first], labels[found.second]
+    sure = found.p_first >= tools.category.threshold
+    known = documents["category"].to_pylist()
+    mixed = np.array([category in mixed_categories() for category in known], np.bool_)
+    return {
+        "category": [new if decides else old for old, new, decides in zip(known, first, sure & mixed, strict=True)],
+        "category_secondary": [
+            new if score >= _SECOND else None for new, score in zip(second, found.p_second, strict=True)
+        ],
+        "topic": first,
+        "topic_score": found.p_first,
+        "topic_second": second,
+        "topic_second_score": found.p_second,
+        "relevance": _probability(tools.relevance, bags, "system"),
+        "topic_quality": _probability(tools.quality, bags, "keep"),
+    }
+
+
+def _probability(model: Model, bags: Bags, label: str) -> Any:
+    return model.probabilities(bags)[:, model.labels.index(label)]
 
 
 def _batches(table: pa.Table) -> Iterator[pa.Table]:
@@ -134,4 +194,4 @@ def _batches(table: pa.Table) -> Iterator[pa.Table]:
             begin, size = index + 1, 0
 
 
-STAGE = Stage("classify", 3, "document", lambda run: parts_before(run, "classify"), settings_of, _make)
+STAGE = Stage("classify", 4, "document", lambda run: parts_before(run, "classify"), settings_of, _make)

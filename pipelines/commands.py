@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from manifests.load import LoadedRecipe, load_recipe
+from manifests.load import UNCATEGORISED, LoadedRecipe, load_recipe
 from manifests.models import ExtractSettings, FilterSettings, LicencePolicy, Recipe, Source, TrainTokenizer
 from pipelines import classify, crawl, dedup, export, filter, storage, synth, tokenize
 from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
@@ -203,7 +203,7 @@ def _recipe_alone(stage: str, inputs: Sequence[str], loaded: LoadedRecipe | None
     source = Source(
         id="input",
         name="plain input",
-        category="uncategorised",
+        category=UNCATEGORISED,
         status="on",
         seeds=list(inputs) if stage == "crawl" else ["http://input.localhost/"],
         scope=[_scope_of(each) for each in inputs] if stage == "crawl" else ["^$"],

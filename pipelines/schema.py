@@ -78,6 +78,13 @@ SCORES = pa.schema(
         ("spans", pa.list_(_SPAN)),
         ("leaks", pa.list_(_LEAK)),
         ("datatrove_failed", pa.list_(pa.string())),
+        # What the models say: the two likeliest categories, whether it is of our domain, whether an engineer keeps it.
+        ("topic", pa.string()),
+        ("topic_score", pa.float32()),
+        ("topic_second", pa.string()),
+        ("topic_second_score", pa.float32()),
+        ("relevance", pa.float32()),
+        ("topic_quality", pa.float32()),
         *[(name, pa.int64()) for name in COUNTS],
         *[(name, pa.float32()) for name in (*shares.SCORES, *GENERAL, *JUNK)],
     ]
