@@ -1,6 +1,7 @@
 # make run   sets up, brings real documents, and makes every stage of the demo (RECIPE=..., RUN=... for another)
 # make test  sets up, and runs the checks and the tests
 # make bench-extract   measures extraction against its peers (ARGS="--only code,truth --tools ours" for a part)
+# make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
 # make crawl extract dedup ...   stages by name; each brings those that it needs
 
 PYTHON ?= python3
@@ -14,7 +15,8 @@ CLUSTER_PYTHON ?= python3
 LOCK = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --quiet
 
-.PHONY: help setup run report test check lock submit clean accept-main-job accept-extract bench-extract $(STAGES)
+.PHONY: help setup run report test check lock submit clean accept-main-job accept-extract bench-extract \
+	accept-filter bench-filter $(STAGES)
 .DEFAULT_GOAL := help
 
 help:
@@ -77,6 +79,12 @@ bench-extract: .venv/.bench
 
 accept-extract: .venv/.bench
 	@$(BIN)/python -m benchmarks.extract --check $(ARGS)
+
+bench-filter: setup
+	@$(BIN)/python -m benchmarks.filter $(ARGS)
+
+accept-filter: setup
+	@$(BIN)/python -m benchmarks.filter --check $(ARGS)
 
 accept-main-job: setup
 	$(BIN)/python -m benchmarks.accept_main_job

@@ -7,9 +7,19 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = Sequence[object]
+
+
+class Held(NamedTuple):
+    """A target beside its figure; a goal is wished for, and missing it is no failure."""
+
+    name: str
+    figure: str
+    target: str
+    holds: bool
+    goal: bool = False
 
 
 def share(part: float, whole: float) -> str:

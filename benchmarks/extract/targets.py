@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.extract import unseen
 from benchmarks.extract.ground import Scores
-from benchmarks.extract.report import share
+from benchmarks.extract.report import Held, share
 from benchmarks.extract.summary import added
-
-
-class Held(NamedTuple):
-    """A target beside its figure; a goal is wished for, and missing it is no failure."""
-
-    name: str
-    figure: str
-    target: str
-    holds: bool
-    goal: bool = False
 
 
 def targets(results: Mapping[str, Any]) -> list[Held]:

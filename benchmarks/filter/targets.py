@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.extract.report import share
-from benchmarks.extract.targets import Held
+from benchmarks.extract.report import Held, share
 from benchmarks.filter.real import CODE, PROSE
 
 _ENOUGH = 50
