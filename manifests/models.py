@@ -175,6 +175,7 @@ class PrivacyManifest(Model):
     keys: dict[Identifier, KeyShape]
     secret_names: list[str]
     no_secret_words: list[str]
+    no_secret_beginnings: list[str]
     roles: list[str]
     given_names: list[str]
     list_endings: list[str]

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from benchmarks.extract import report as common
 from benchmarks.extract.packages import Log
-from benchmarks.filter import canonical, keep, memory, real, report, speed
+from benchmarks.filter import canonical, keep, memory, parts, real, report, speed
 from benchmarks.filter.targets import targets
 from pipelines.schema import DOCUMENT
 
@@ -29,6 +29,8 @@ class Inputs:
     pages: pa.Table
     files: pa.Table
     log: Log
+    data: Path
+    cache: Path
 
     def documents(self) -> pa.Table:
         """The documents of both, with DOCUMENT's columns."""
@@ -60,12 +62,37 @@ def _memory(inputs: Inputs) -> dict[str, Any]:
     return found
 
 
+def _general(inputs: Inputs) -> dict[str, Any]:
+    return parts.measure_general(canonical.is_document(inputs.pages))
+
+
+def _junk(inputs: Inputs) -> dict[str, Any]:
+    return parts.measure_junk()
+
+
+def _privacy(inputs: Inputs) -> dict[str, Any]:
+    return parts.measure_privacy(canonical.is_document(inputs.pages))
+
+
+def _leaks(inputs: Inputs) -> dict[str, Any]:
+    return parts.measure_leaks(canonical.is_document(inputs.pages), inputs.data)
+
+
+def _categories(inputs: Inputs) -> dict[str, Any]:
+    return parts.measure_categories(inputs.data, inputs.cache)
+
+
 # Each measures, prints its tables and returns its figures; it may bring targets of its own as `targets`.
 PARTS: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {
     "canonical": _canonical,
     "real": _real,
     "speed": _speed,
     "memory": _memory,
+    "general": _general,
+    "junk": _junk,
+    "privacy": _privacy,
+    "leaks": _leaks,
+    "categories": _categories,
 }
 OF_REAL_FILES = ("real",)
 
@@ -79,7 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{time.monotonic() - begin:5.0f} s  {line}", file=sys.stderr, flush=True)
 
     inputs = Inputs(
-        canonical.load(options.cache, log, options.packages), real.load(options.data, options.cache, log), log
+        canonical.load(options.cache, log, options.packages),
+        real.load(options.data, options.cache, log),
+        log,
+        options.data,
+        options.cache,
     )
     results: dict[str, Any] = {
         "machine": common.machine(),
@@ -103,13 +134,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.filter", description=__doc__)
 
-    def parts(value: str) -> list[str]:
+    def chosen_parts(value: str) -> list[str]:
         chosen = value.split(",")
         if unknown := set(chosen) - set(PARTS):
             raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
         return [name for name in PARTS if name in chosen]
 
-    parser.add_argument("--only", type=parts, default=list(PARTS), help=f"parts of {','.join(PARTS)}")
+    parser.add_argument("--only", type=chosen_parts, default=list(PARTS), help=f"parts of {','.join(PARTS)}")
     parser.add_argument("--packages", type=int, default=0, metavar="N", help="take N packages")
     parser.add_argument(
         "--cache", type=Path, default=REPOSITORY / "build" / "bench", help="packages, documents and results"

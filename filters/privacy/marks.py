@@ -36,7 +36,24 @@ def _letters(word: str) -> npt.NDArray[np.uint8]:
 
 
 _SECRETS = tuple(
-    map(_letters, ("pass", "pwd", "secret", "token", "key", "auth", "cred", "sig=", "bearer", "curl", "login"))
+    map(
+        _letters,
+        (
+            "pass",
+            "pwd",
+            "secret",
+            "token",
+            "key",
+            "auth",
+            "cred",
+            "sig=",
+            "bearer",
+            "curl",
+            "login",
+            "mysql",
+            "redis-cli",
+        ),
+    )
 )
 _HOMES = tuple(map(_letters, ("home", "user")))
 _CLOSINGS = tuple(
@@ -75,8 +92,8 @@ def _mark(data: Bytes, lines: Offsets, pairs: npt.NDArray[np.bool_], marks: npt.
 @inner
 def _marks_of(data: Bytes, begin: int, end: int, pairs: npt.NDArray[np.bool_]) -> int:
     marks, value, before = 0, False, np.uint8(0)
-    run, run_digits, run_letters, dots, colons = 0, 0, 0, 0, 0
-    piece, piece_digits, phone = 0, 0, 0
+    run, run_digits, run_capitals, dots, colons, fields, spaces = 0, 0, 0, 0, 0, 0, 0
+    piece, piece_digits, capitals, phone = 0, 0, 0, 0
     for at in range(begin, end):
         byte = data[at]
         kind = _BYTE[byte]
@@ -84,17 +101,21 @@ def _marks_of(data: Bytes, begin: int, end: int, pairs: npt.NDArray[np.bool_]) -
         if kind & _RUN:
             run += 1
             run_digits += digit
-            run_letters += (kind & _LETTER) >> 1
-            if run >= _LONGEST_WORD and run_digits >= 2 and run_letters >= 2:
+            run_capitals += 65 <= byte <= 90
+            if run >= _LONGEST_WORD and (run_digits > 0 or run_capitals > 3) and run > run_digits:
                 marks |= LONG
         else:
-            run, run_digits, run_letters = 0, 0, 0
+            run, run_digits, run_capitals = 0, 0, 0
+        fields += byte == 58
         if kind & _SPACE:
-            piece, piece_digits = 0, 0
+            spaces += 1
+            piece, piece_digits, capitals = 0, 0, 0
         else:
             piece += 1
             piece_digits += digit
-            value |= piece >= _SHORTEST_VALUE and piece_digits > 0 and piece_digits < piece
+            capitals += 65 <= byte <= 90
+            odd = piece_digits > 0 or capitals > 2
+            value |= piece >= _SHORTEST_VALUE and odd and piece_digits < piece
         if digit:
             phone += 1
             marks |= PHONE * (phone >= _PHONE_DIGITS)
@@ -119,7 +140,9 @@ def _marks_of(data: Bytes, begin: int, end: int, pairs: npt.NDArray[np.bool_]) -
     marks |= SIGNED * _is_closing(data, begin, end)
     marks |= QUAD * (dots >= 3)
     marks |= COLONS * (colons >= 2)
-    return marks if value else marks & ~SECRET
+    if fields >= 4 and spaces <= 1:
+        return marks | SECRET  # a line of .pgpass
+    return marks if value or marks & ADDRESS else marks & ~SECRET
 
 
 @inner

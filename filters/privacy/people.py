@@ -17,7 +17,7 @@ _HOME = re.compile(
     rb"(?:(?<![\w.-])/(?:home|Users)/|[A-Za-z]:\\{1,2}(?:Users|Documents and Settings)\\{1,2})"
     rb"([A-Za-z][\w.-]{1,31})(?![\w(*{$<-])"
 )
-_INTERNATIONAL = re.compile(rb"(?<![\w+.])\+[1-9]\d{0,2}(?:[ .()/-]{1,2}\d{1,5}){2,6}(?![\w-])")
+_INTERNATIONAL = re.compile(rb"(?<![\w+.])\+[1-9]\d{0,2}(?:[ .()/-]{1,2}\d{1,8}){2,6}(?![\w-])")
 _AMERICAN = re.compile(rb"(?<![\w.+/-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w.-]*\d)")
 _LOCAL = re.compile(rb"(?<![\w.+/-])\+?\d[\d ()./-]{6,18}\d(?![\w-])")
 _SIGNED_OFF = re.compile(

@@ -35,6 +35,10 @@ _OPTION = re.compile(
     rb"[ =][\"']?([^\s\"'<>]{6,256})",
     re.IGNORECASE,
 )
+_NETRC_LINE = re.compile(rb"^\s*(?:password|passwd)\s+(\S{6,128})\s*$")
+_SSHPASS = re.compile(rb"\bsshpass\s+-p\s?[\"']?([^\s\"']{5,128})")
+_MYSQL = re.compile(rb"\bmysql\w{0,12}\s[^\n|;]{0,200}?(?<=\s)-p([^\s\"']{6,128})")
+_REDIS = re.compile(rb"\bredis-cli\s[^\n|;]{0,200}?(?<=\s)-a\s+[\"']?([^\s\"']{5,128})")
 _SAS = re.compile(rb"[?&;](?:sig|sv_sig|signature)=([A-Za-z0-9%+/=_-]{30,200})")
 # Where a secret stands, what the line must hold for it (lower case), its kind, and the group of the value.
 _PLACES = (
@@ -47,7 +51,14 @@ _PLACES = (
     (_NETRC, b"login", "password", 1),
     (_XML, b"</", "password", 1),
     (_OPTION, b"-", "password", 1),
+    (_NETRC_LINE, b"passw", "password", 1),
+    (_SSHPASS, b"sshpass", "password", 1),
+    (_MYSQL, b"mysql", "password", 1),
+    (_REDIS, b"redis-cli", "password", 1),
 )
+_FILLED = re.compile(rb"\$\{|\$\(|\{\{|%\(|<")  # in by a shell or a template
+_INSIDE = re.compile(rb"[a-z](?=[A-Z])|[A-Z](?=[a-z][A-Z])")
+_CONSONANTS = re.compile(rb"[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE)
 _EXPRESSION = re.compile(rb"[()\[\]{}%]")  # of a program
 _NO_VALUE = re.compile(
     rb"[<\[({$%@&*!?|`]|\\|\.\.\.|\{\{|::|->|/(?:etc|var|run|path|home|opt|usr|secrets?|proc)\b|\(\)"
@@ -74,7 +85,7 @@ def _keys() -> tuple[tuple[str, re.Pattern[bytes]], ...]:
         (
             name,
             re.compile(
-                rf"(?<![A-Za-z0-9_])(?:{'|'.join(map(re.escape, key.begin))})({key.body})(?![A-Za-z0-9])".encode()
+                rf"(?<![A-Za-z0-9_])(?:{'|'.join(map(re.escape, key.begin))})({key.body})(?![A-Za-z0-9_-])".encode()
             ),
         )
         for name, key in load_privacy().keys.items()
@@ -100,8 +111,13 @@ def _assignment() -> re.Pattern[bytes]:
 
 
 @cache
-def _no_secret() -> re.Pattern[bytes]:
-    return re.compile("|".join(map(re.escape, load_privacy().no_secret_words)).encode(), re.IGNORECASE)
+def _no_secret() -> frozenset[bytes]:
+    return frozenset(word.encode() for word in load_privacy().no_secret_words)
+
+
+@cache
+def _no_secret_begin() -> tuple[bytes, ...]:
+    return tuple(word.encode() for word in load_privacy().no_secret_beginnings)
 
 
 def private_keys(text: bytes) -> Found:
@@ -160,23 +176,39 @@ def passwords(line: bytes) -> Found:
 
 def _is_secret(value: bytes, shortest: int) -> bool:
     """Whether a value is a secret and not its name, a variable, a path, a word or a placeholder."""
-    if len(value) < shortest or _is_shown(value) or _NO_VALUE.match(value) or _SHAPE.fullmatch(value):
-        return False
-    if b"${" in value or b"$(" in value or b"{{" in value or b"%(" in value or b"<" in value:
-        return False
-    if _WORDS.fullmatch(value) or value.isdigit() or b" " in value.strip():
+    if not _is_value(value, shortest) or _SHAPE.fullmatch(value) or value.isdigit():
         return False
     letters = sum(65 <= byte & ~32 <= 90 for byte in value)
     digits = sum(48 <= byte <= 57 for byte in value)
+    if not digits:
+        return _is_gibberish(value)
     marks = len(value) - letters - digits
-    return (digits >= 1 and letters >= 2 and _entropy(value) >= 2.3) or (
-        marks >= 1 and digits + letters >= 6 and _entropy(value) >= 2.8 and digits >= 1
-    )
+    return letters + marks >= 2 and _entropy(value) >= (2.8 if marks and letters < 2 else 2.3)
+
+
+def _is_value(value: bytes, shortest: int) -> bool:
+    """Whether something is a value that could be secret: long enough, and nothing that is filled in elsewhere."""
+    if len(value) < shortest or b" " in value.strip() or _NO_VALUE.match(value) or _FILLED.search(value):
+        return False
+    return not (_is_shown(value) or _is_placeholder(value))
+
+
+def _is_gibberish(value: bytes) -> bool:
+    """Letters and marks that are no words: capitals inside, or consonants in a row."""
+    if len(value) < 8 or _entropy(value) < 2.8:
+        return False
+    return (len(_INSIDE.findall(value)) >= 3 and not _WORDS.fullmatch(value)) or bool(_CONSONANTS.search(value))
+
+
+def _is_placeholder(value: bytes) -> bool:
+    """Whether a part of a value, or its beginning, says that it is none."""
+    parts = [part for part in re.split(rb"[^A-Za-z]+", value.lower()) if part]
+    return any(part in _no_secret() for part in parts) or value.lower().startswith(tuple(_no_secret_begin()))
 
 
 def _is_shown(value: bytes) -> bool:
-    """Whether a key or password is one that documentation shows."""
-    return bool(_no_secret().search(value)) or _is_masked(value) or len(set(value)) < min(5, len(value))
+    """Whether a key is one that documentation shows."""
+    return b"EXAMPLE" in value.upper() or _is_masked(value) or len(set(value)) < min(5, len(value))
 
 
 def _is_masked(value: bytes) -> bool:

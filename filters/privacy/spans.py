@@ -44,7 +44,7 @@ _SESSIONS = (
     b"pycon",
     b"session",
 )
-_PGPASS_FORM = re.compile(rb"[\w.*-]{1,80}:(?:\d{1,5}|\*):")
+_PUTTY = b"PuTTY-User-Key-File"
 
 
 def find_spans(stream: Stream) -> list[list[Span]]:
@@ -52,6 +52,9 @@ def find_spans(stream: Stream) -> list[list[Span]]:
     marks = mark_lines(stream)
     text = stream.data.tobytes()
     found: list[list[Span]] = [[] for _ in range(len(stream))]
+    if _PUTTY in text:
+        for at in re.finditer(re.escape(_PUTTY), text):
+            marks[_line_of(stream, at.start())] |= KEY_BLOCK
     marked = np.flatnonzero(marks & ~np.uint16(PROMPT))
     owners = np.searchsorted(stream.line_offsets, marked, side="right") - 1
     edges = np.searchsorted(owners, np.arange(len(stream) + 1))
@@ -59,6 +62,10 @@ def find_spans(stream: Stream) -> list[list[Span]]:
         lines = marked[edges[document] : edges[document + 1]]
         found[document] = _of_document(stream, text, document, lines, marks)
     return found
+
+
+def _line_of(stream: Stream, place: int) -> int:
+    return int(np.searchsorted(stream.lines, place, side="right")) - 1
 
 
 def spans_of(text: str) -> list[Span]:
@@ -71,7 +78,7 @@ def _of_document(
 ) -> list[Span]:
     begin, end = int(stream.offsets[document]), int(stream.offsets[document + 1])
     spans: list[Span] = []
-    if int(np.bitwise_or.reduce(marks[lines])) & KEY_BLOCK or b"PuTTY-User-Key" in text[begin : begin + 4000]:
+    if int(np.bitwise_or.reduce(marks[lines])) & KEY_BLOCK:
         spans += secrets.private_keys(text[begin:end])
     sessions = _Sessions(stream, text, document, marks)
     for line in lines.tolist():
@@ -87,7 +94,7 @@ def _of_line(line: bytes, mark: int, in_session: Callable[[], bool]) -> list[Spa
     found: list[Span] = []
     if mark & (LONG | SECRET):
         found += secrets.known_keys(line)
-    if mark & SECRET or _PGPASS_FORM.match(line):
+    if mark & SECRET:
         found += secrets.passwords(line)
     if mark & ADDRESS and mark & AT:
         found += secrets.url_passwords(line)
@@ -133,7 +140,8 @@ class _Sessions:
             return True
         if self._blocks is None:
             self._blocks = list(self._find())
-        return any(begin < line < end and session for begin, end, session in self._blocks)
+        at = bisect.bisect_left(self._blocks, (line,)) - 1
+        return at >= 0 and line < self._blocks[at][1] and self._blocks[at][2]
 
     def _line(self, line: int) -> bytes:
         return self._text[int(self._stream.lines[line]) : int(self._stream.lines[line + 1])]
