@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 UNDETERMINED = "und"
-_MOST_CHARACTERS = 1000
+_MOST_CHARACTERS = 500
 _FEWEST_LETTERS = 20
 _FENCED = re.compile(r"^[ >]*(`{3,}(?!`)|~{3,}(?!~))[^\n]*\n.*?(?:^[ >]*\1[`~]*[ \r]*$|\Z)", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"`[^`\n]*`")

@@ -49,9 +49,18 @@ _LOREM, _JAVASCRIPT = _letters("lorem ipsum"), _letters("javascript")
 _POLICIES = tuple(
     map(_letters, ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"))
 )
-_POLICY_LETTERS = (116, 112, 99, 117)  # t, p, c, u
-_POLICY_SECONDS = (101, 114, 111, 115)  # e, r, o, s
 _HAS_LOREM, _HAS_JAVASCRIPT, _HAS_CURLY, _HAS_POLICY = 1, 2, 4, 8
+
+
+def _pairs() -> npt.NDArray[np.bool_]:
+    """Whether two letters, lower case, begin one of the phrases."""
+    pairs = np.zeros((256, 256), np.bool_)
+    for phrase in (_LOREM, _JAVASCRIPT, *_POLICIES):
+        pairs[phrase[0], phrase[1]] = True
+    return pairs
+
+
+_PAIRS = _pairs()
 _CITATIONS = tuple(map(_letters, ("[edit]", "[citation needed]")))
 
 
@@ -177,18 +186,27 @@ def _has_words(data: Bytes, begin: int, end: int, table: Kinds) -> bool:
 def _find_phrases(data: Bytes, begin: int, end: int) -> int:
     """Which of the phrases that C4 looks for stand in a run, in any case, and whether a curly bracket does."""
     found = 0
+    before = np.uint8(0)
     for at in range(begin, end):
-        letter = data[at] | 32
-        if letter == _BRACE:
-            found |= (data[at] == _BRACE) * _HAS_CURLY
-        elif letter == _LOREM[0]:
-            found |= _is_at(data, at, end, _LOREM) * _HAS_LOREM
-        elif letter == _JAVASCRIPT[0]:
-            found |= _is_at(data, at, end, _JAVASCRIPT) * _HAS_JAVASCRIPT
-        elif letter in _POLICY_LETTERS and (data[at + 1] | 32 if at + 1 < end else 0) in _POLICY_SECONDS:
-            for policy in _POLICIES:
-                found |= _is_at(data, at, end, policy) * _HAS_POLICY
+        lower = data[at] | 32
+        if _PAIRS[before, lower]:
+            found |= _phrase_at(data, at - 1, end)
+        found |= (data[at] == _BRACE) * _HAS_CURLY
+        before = lower
     return found
+
+
+@inner
+def _phrase_at(data: Bytes, at: int, end: int) -> int:
+    """Which phrase of C4's begins at a place."""
+    if _is_at(data, at, end, _LOREM):
+        return _HAS_LOREM
+    if _is_at(data, at, end, _JAVASCRIPT):
+        return _HAS_JAVASCRIPT
+    for policy in _POLICIES:
+        if _is_at(data, at, end, policy):
+            return _HAS_POLICY
+    return 0
 
 
 @inner

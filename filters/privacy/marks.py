@@ -17,7 +17,7 @@ def _classes() -> npt.NDArray[np.uint8]:
     kinds = np.zeros(256, np.uint8)
     kinds[48:58] = _DIGIT | _RUN
     kinds[65:91] = kinds[97:123] = _LETTER | _RUN
-    for byte in b"_+/=.-":
+    for byte in b"_.-":
         kinds[byte] |= _RUN
     kinds[:33] |= _SPACE
     for byte in b" .()-/+":
