@@ -49,6 +49,8 @@ class Tools:
 
 _MODELS = Path(__file__).resolve().parents[1] / "manifests" / "classifiers"
 _SECOND = 0.2  # the probability from which a second category is told
+_SURE = 0.8  # a category that a source states is overruled only by a model that is surer than it need be to answer
+_FEWEST_WORDS = 100  # of a document whose category a model may decide
 
 
 def settings_of(run: Run) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def _topics(documents: pa.Table, stream: Stream, tools: Tools) -> dict[str, Any]
     found = tools.category.predict(bags)
     labels = np.array(tools.category.labels, object)
     first, second = labels[found.first], labels[found.second]
-    sure = found.p_first >= tools.category.threshold
+    sure = (found.p_first >= max(_SURE, tools.category.threshold)) & (stream.column("words") >= _FEWEST_WORDS)
     known = documents["category"].to_pylist()
     mixed = np.array([category in mixed_categories() for category in known], np.bool_)
     return {

@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from manifests.models import ExtractSettings
 from pipelines.extract.page import NoText, Page, Unreadable
@@ -75,7 +75,9 @@ def _unpacked_posts(place: Path, work: Path) -> Path | None:
         if not any(name.endswith(_TABLES[0]) for name in names):
             return None
         for name in names:
-            archive.extract(name, work, filter="data")
+            table = archive.extractfile(name)
+            if table is not None:  # only its own name is used: a path in an archive is nobody's to choose
+                (work / PurePosixPath(name).name).write_bytes(table.read())
     return work
 
 

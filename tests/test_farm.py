@@ -240,7 +240,10 @@ def test_access_log_has_a_line_for_each_request(client: Client, log: Path) -> No
     before = len(log.read_text().splitlines())
     client.ask("/guide/?x=1")
     client.ask("/missing", method="HEAD")
-    entries = [json.loads(line) for line in log.read_text().splitlines()[before:]]
+    deadline = time.monotonic() + 20  # a line is written when its response is out
+    while len(lines := log.read_text().splitlines()[before:]) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    entries = [json.loads(line) for line in lines]
     assert [(e["host"], e["method"], e["path"], e["status"], e["bytes"]) for e in entries] == [
         ("plain.localhost", "GET", "/guide/?x=1", 200, len(PAGE)),
         ("plain.localhost", "HEAD", "/missing", 404, 0),
@@ -518,7 +521,7 @@ def test_taxonomy() -> None:
     categories = yaml.safe_load((MANIFESTS / "taxonomy.yaml").read_text())["categories"]
     assert len(categories) == 15
     assert {entry["capability"] for entry in categories.values()} == {"general", "design", "debug"}
-    assert all(entry.keys() == {"definition", "capability"} for entry in categories.values())
+    assert all(entry.keys() - {"mixed"} == {"definition", "capability"} for entry in categories.values())
 
 
 @pytest.fixture(scope="module")

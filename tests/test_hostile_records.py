@@ -85,7 +85,9 @@ def test_a_record_that_costs_too_much_is_killed_and_poisons_the_next_run(tmp_pat
     """The limit is so low here that a large sound page passes it: what a hanging parser would do."""
     recipe = tmp_path / "recipe.yaml"
     manifests = runs.REPOSITORY / "manifests" / "farm" / "small.yaml"
-    recipe.write_text(f"name: low\nmanifests: [{manifests}]\nextract: {{max_cpu_s: 0.3}}\n")
+    recipe.write_text(
+        f"name: low\nmanifests: [{manifests}]\nextract: {{max_cpu_s: 0.3, licences: {{train: [unknown]}}}}\n"
+    )
     slow = b"<html><body><main>" + b"<p>one <b>two</b> <i>three</i> <code>four</code></p>\n" * 100_000
     _write(
         tmp_path / "warc",

@@ -96,7 +96,7 @@ def test_a_rewrite_that_passes_is_a_document_with_its_parent_its_kind_and_every_
         assert row["words"] > 30
         assert row["edits"] == []
     names = set(rows[0])
-    assert {*SCORES.names, *CLUSTER.names, *EDITS.names} - names == {"signature", "spans", "fold_hash"}
+    assert {*SCORES.names, *CLUSTER.names, *EDITS.names} - names == {"signature", "spans", "leaks", "fold_hash"}
     for part in commit.parts:
         ids = read_table(storage.join(run.directory("synth"), f"{part.name}.parquet"), ["doc_id"])["doc_id"].to_pylist()
         assert ids == sorted(ids)
@@ -129,7 +129,7 @@ def test_every_request_has_one_fate(make_synth, serve):
         "a": completion(REWRITE),
         "b": completion(REWRITE, "length"),
         "c": error(400, "too long"),
-        "d": completion("Too short to keep.\n"),
+        "d": completion("Too short.\n"),
         "e": completion(f"{REWRITE}Ask p.lindqvist{'@'}northwind.de about it.\n"),
         "f": completion(REWRITE + "Set it to 4711.\n"),
     }
@@ -183,9 +183,7 @@ def test_what_was_answered_before_a_failure_is_not_asked_again(make_synth, serve
     assert all(asked.count(request) == 1 for request in answered)
 
 
-@pytest.mark.parametrize(
-    "answer", [completion(REWRITE, "length"), completion("Too short to keep.\n")], ids=["gate", "filter"]
-)
+@pytest.mark.parametrize("answer", [completion(REWRITE, "length"), completion("Too short.\n")], ids=["gate", "filter"])
 def test_a_drop_says_where_its_parent_is(make_synth, serve, answer):
     server = serve(lambda request, before: answer)
     run, commit, _ = make_synth(server, number=8, max_documents=5)
