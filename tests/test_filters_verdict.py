@@ -102,7 +102,7 @@ def test_a_sound_document_stays():
         ({"words": 1_000_001}, [("too_many_words", "1e+06 > 1e+06")]),
         ({"mean_word_length": 26.0}, [("long_words", "26 > 25")]),
         ({"letter_share": 0.25}, [("few_letters", "0.25 < 0.3")]),
-        ({"repeated_line_share": 0.75}, [("repeated_lines", "0.75 > 0.7")]),
+        ({"repeated_line_share": 0.85}, [("repeated_lines", "0.85 > 0.8")]),
         ({"language": "de"}, [("language", "de (0.90)")]),
         ({"words": 3, "language": "de"}, [("too_few_words", "3 < 4"), ("language", "de (0.90)")]),
     ],
@@ -112,7 +112,7 @@ def test_each_rule_says_what_failed_and_by_which_value(columns, expected):
 
 
 @pytest.mark.parametrize(
-    "columns", [{"words": 4}, {"words": 1_000_000}, {"mean_word_length": 25.0}, {"repeated_line_share": 0.7}]
+    "columns", [{"words": 4}, {"words": 1_000_000}, {"mean_word_length": 25.0}, {"repeated_line_share": 0.8}]
 )
 def test_a_value_at_the_threshold_stays(columns):
     assert failed(**columns) == []
