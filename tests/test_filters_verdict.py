@@ -208,7 +208,7 @@ def test_no_rows_have_no_verdicts():
 
 def test_a_page_that_is_only_code_is_not_judged_by_rules_of_prose(make_documents):
     lines = [f"0x{at:04x}: {at * 7} {at * 11} {at * 13} ={at % 3}" for at in range(20)]
-    code = "```\n" + "\n".join(lines * 4) + "\n```\n"
+    code = "```\n" + "\n".join(lines * 6) + "\n```\n"
     prose = code.replace("```\n", "")
     scored = score(make_documents(code, prose), ClassifySettings())
     as_code, as_prose = judge(scored, FilterSettings(languages=["en"]))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.extract.targets import Held
+from benchmarks.extract.report import Held
 from benchmarks.filter import categories, junk_table, labelled, leaks, privacy
 from benchmarks.filter.targets import at_least
 from filters.general.scores import scores

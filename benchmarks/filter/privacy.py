@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import yaml
 
-from benchmarks.extract.targets import Held
+from benchmarks.extract.report import Held
 from benchmarks.filter.targets import at_least
 from filters.privacy.placeholders import redact
 from filters.privacy.spans import spans_of
