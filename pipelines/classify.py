@@ -122,7 +122,7 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None =
     `language` stays as it was where the text has too little prose to tell, and `category` unless it is of a mixed
     source and the model is sure.
     """
-    tools = tools or _own_tools()
+    tools = tools or tools_of(own_spec(settings))
     texts = documents["text"].combine_chunks()
     strings = texts.to_pylist()
     stream = read_stream(texts)
@@ -149,9 +149,10 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None =
     return pa.table(columns, schema=joined(DOCUMENT, SCORES))
 
 
-def _own_tools() -> Tools:
+def own_spec(settings: ClassifySettings) -> dict[str, Any]:
+    """A spec of the project's own models, without evaluation sets."""
     models = {name: str(_MODELS / f"{name}.npz") for name in Classifiers.model_fields}
-    return tools_of({"models": models, "leaks": [], "settings": {"leak_run": 13}})
+    return {"settings": settings.model_dump(), "models": models, "leaks": []}
 
 
 def _topics(documents: pa.Table, stream: Stream, tools: Tools) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from benchmarks.filter.documents import text_bytes
 from benchmarks.filter.verdicts import sample
 from manifests.models import ClassifySettings, FilterSettings
-from pipelines.classify import classify_part
+from pipelines.classify import classify_part, own_spec
 from pipelines.engine import Job
 from pipelines.filter import filter_part
 from pipelines.parts import Counts, write_part
@@ -64,7 +64,7 @@ def main(paths: Sequence[str]) -> None:
         for path in paths:
             name = Path(path).stem
             scored, kept = f"{folder}/classify", f"{folder}/filter"
-            specification = {"input": path, "name": name, "settings": ClassifySettings().model_dump()}
+            specification = {"input": path, "name": name, **own_spec(ClassifySettings())}
             classify_part(Job(classify_part, scored, name, name, specification))
             specification = {
                 "input": f"{scored}/{name}.parquet", "name": name, "settings": FilterSettings().model_dump(),
