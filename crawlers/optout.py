@@ -45,7 +45,7 @@ def site_signals(robots_txt: bytes) -> tuple[str, ...]:
     everyones: set[str] = set()
     always: set[str] = set()
     agents: list[str] = []
-    in_group = False
+    in_group, named = False, False
     for line in robots_txt.decode("utf-8", "replace").splitlines():
         name, colon, value = line.partition("#")[0].partition(":")
         name, value = name.strip().lower(), value.strip()
@@ -54,7 +54,7 @@ def site_signals(robots_txt: bytes) -> tuple[str, ...]:
         if name == "user-agent":
             agents = [] if in_group else agents
             agents.append(value.lower())
-            in_group = False
+            in_group, named = False, named or value.lower() == PRODUCT_TOKEN
             continue
         in_group = in_group or bool(agents)
         if name == "license" and value:
@@ -66,13 +66,7 @@ def site_signals(robots_txt: bytes) -> tuple[str, ...]:
             always |= uses
         ours |= uses if PRODUCT_TOKEN in agents else set()
         everyones |= uses if "*" in agents else set()
-    named = any(_is_ours(line) for line in robots_txt.decode("utf-8", "replace").splitlines())
     return tuple(sorted(always | (ours if named else everyones)))
-
-
-def _is_ours(line: str) -> bool:
-    name, _, value = line.partition("#")[0].partition(":")
-    return name.strip().lower() == "user-agent" and value.strip().lower() == PRODUCT_TOKEN
 
 
 def _refused_uses(name: str, value: str) -> Iterable[str]:

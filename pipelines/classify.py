@@ -58,7 +58,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     return {
         **run.recipe.classify.model_dump(),
         "language_model": language.model_sha256(),
-        "models": {name: load(place).sha256 for name, place in _model_places(run).items()},
+        "models": {name: storage.sha256(place) for name, place in _model_places(run).items()},
         "leak_files": {each.name: storage.sha256(_place(run, each.file)) for each in run.recipe.classify.leaks},
     }
 

@@ -254,7 +254,7 @@ def _personal(r: random.Random) -> list[Planted]:
         ("person", f"From: {name} <{mail}>\nTo: dev\n\nHello\n", name, ""),
         ("username", f"```console\n$ ls /home/{user}/src\nmain.c\n```\n", user, ""),
         ("username", f"IncludeDir = C:\\Users\\{user}\\AppData\n", user, ""),
-        ("username", f'Traceback:\n  File "/Users/{user}/work/app.py", line 3\n', user, ""),
+        ("username", f'Traceback:\n  File "/Users/{user}/src/app.py", line 3\n', user, ""),
         ("username", f"```\n{user}@build-07:~/src$ make\n```\n", user, ""),
         ("ip", f'{ip} - - [03/Mar/2026:10:11:12 +0000] "GET /a HTTP/1.1" 200 512', ip, ""),
         ("ip", f"Mar  3 10:11:12 gw sshd[811]: Failed password for root from {ip} port 4022 ssh2", ip, ""),
