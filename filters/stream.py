@@ -52,7 +52,7 @@ _LINES_OF = np.array([_PROSE_LINES, _HEADING_LINES, _ITEM_LINES, _TABLE_LINES, _
 
 FNV_OFFSET = np.uint64(0xCBF29CE484222325)
 FNV_PRIME = np.uint64(0x100000001B3)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 # What a byte is.
 _WORD, _LETTER, _CHARACTER, _DIGIT, _UPPER = 1, 2, 4, 8, 16
@@ -157,7 +157,7 @@ def combine(hashes: Hashes, begin: int, end: int) -> np.uint64:
     """A hash over a run of words in their order."""
     value = np.uint64(end - begin)
     for at in range(begin, end):
-        value = mix(value * _GOLDEN + hashes[at])
+        value = mix(value * GOLDEN + hashes[at])
     return value
 
 

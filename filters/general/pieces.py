@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from filters.compiled import inner
-from filters.general.repetition import Table, add
-from filters.stream import mix
+from filters.general.repetition import add, count_in
+from filters.stream import GOLDEN, Hashes, mix
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SALT = np.uint64(0x2545F4914F6CDD1D)  # a paragraph of one line is no copy of that line
 
 
@@ -47,17 +46,17 @@ def add_line(pieces: Pieces, value: np.uint64, size: int, twice: bool) -> Pieces
         pieces.paragraphs,
         pieces.paragraphs_twice,
         pieces.paragraph_characters,
-        mix(pieces.open_hash * _GOLDEN + value),
+        mix(pieces.open_hash * GOLDEN + value),
         pieces.open_size + size + feed,
     )
 
 
 @inner
-def end_paragraph(pieces: Pieces, table: Table, mask: int) -> Pieces:
+def end_paragraph(pieces: Pieces, table: Hashes, mask: int) -> Pieces:
     """The pieces after the end of a paragraph, if one was open."""
     if pieces.open_size == 0:
         return pieces
-    twice = table.counts[add(table, mask, pieces.open_hash, 0)] > 1
+    twice = count_in(table, add(table, mask, pieces.open_hash)) > 1
     return Pieces(
         pieces.lines,
         pieces.lines_twice,

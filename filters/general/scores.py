@@ -11,9 +11,9 @@ from filters.general.characters import ALPHA, PUNCTUATION, Kinds, count_characte
 from filters.general.lines import count_line, count_sentences
 from filters.general.pieces import Pieces, add_line, end_paragraph, no_pieces
 from filters.general.prose import prose_of
-from filters.general.repetition import Table, add, clear, judge_grams, table_for
+from filters.general.repetition import add, clear, count_in, judge_grams, table_for
 from filters.general.tokens import Places, hash_of, hash_token, split
-from filters.stream import FNV_OFFSET, FNV_PRIME, Bytes, Hashes, Offsets, Stream, mix
+from filters.stream import Bytes, Hashes, Offsets, Stream
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -65,8 +65,9 @@ def scores(stream: Stream) -> dict[str, Floats]:
     largest = min(_MOST, int(np.max(np.diff(offsets), initial=0)))
     out = np.zeros((len(stream), len(SCORES)), np.float32)
     begins, ends, sums = (np.empty(largest + 1, np.int32) for _ in range(3))
-    hashes, work = np.empty(largest + 1, np.uint64), np.empty((2, largest + 1), np.int32)
-    _judge(data, offsets, kinds(), begins, ends, sums, hashes, work, table_for(largest + 4), out)
+    hashes, grams = (np.empty(largest + 1, np.uint64) for _ in range(2))
+    work = np.empty((2, largest + 1), np.int32)
+    _judge(data, offsets, kinds(), begins, ends, sums, hashes, work, grams, table_for(largest + 4), out)
     return {name: out[:, column] for column, name in enumerate(SCORES)}
 
 
@@ -80,75 +81,90 @@ def _judge(
     sums: Places,
     hashes: Hashes,
     work: Places,
-    table: Table,
+    grams: Hashes,
+    table: Hashes,
     out: Floats,
 ) -> None:
-    counts = np.zeros(len(_LINE_SCORES), np.int64)
+    counts, words = np.zeros(len(_LINE_SCORES), np.int64), np.zeros(4, np.int64)
     for document in range(len(offsets) - 1):
         begin, end = offsets[document], min(offsets[document + 1], offsets[document] + _MOST)
         text = data[begin:end]
         row = out[document]
         counts[:] = 0
-        tokens, feeds = _read_lines(text, kinds, begins, ends, table, counts, row)
-        _count_words(text, kinds, begins, ends, tokens, hashes, sums, row)
-        if tokens:
-            row[_NEWLINES] = feeds / tokens
-        judge_grams(hashes, sums, tokens, count_characters(text, 0, len(text)), work, table, row)
+        words[:] = 0
+        characters = count_characters(text, 0, len(text))
+        tokens = _read_lines(text, characters, kinds, begins, ends, table, counts, words, hashes, sums, row)
+        _write_words(text, tokens, words, row)
+        judge_grams(hashes, sums, tokens, characters, work, grams, table, row)
 
 
 @inner
 def _read_lines(
-    text: Bytes, kinds: Kinds, begins: Places, ends: Places, table: Table, counts: Ints, row: Floats
-) -> tuple[int, int]:
-    """Splits a text into tokens line by line, and judges lines and paragraphs; how many tokens and line feeds."""
+    text: Bytes,
+    characters: int,
+    kinds: Kinds,
+    begins: Places,
+    ends: Places,
+    table: Hashes,
+    counts: Ints,
+    words: Ints,
+    hashes: Hashes,
+    sums: Places,
+    row: Floats,
+) -> int:
+    """Splits a text into tokens line by line, and judges lines and paragraphs; how many tokens there are."""
     tokens, feeds, repeated = 0, 0, 0
     written = 1
-    for at in range(len(text)):
-        feeds += text[at] == _NEWLINE
-        written += text[at] != _NEWLINE and at > 0 and text[at - 1] == _NEWLINE
+    for at in range(1, len(text)):
+        written += text[at] != _NEWLINE and text[at - 1] == _NEWLINE
     mask = clear(table, 2 * written)  # as many paragraphs as lines, at most
     pieces = no_pieces()
     all_lines, filled, at = 0, 0, 0
+    sums[0] = 0
     while at < len(text):
         stop = at
         while stop < len(text) and text[stop] != _NEWLINE:
             stop += 1
-        first = tokens
-        tokens = split(text, at, stop, kinds, begins, ends, tokens)
+        feeds += stop < len(text)
         all_lines += 1
+        found = split(text, at, stop, kinds, begins, ends)
+        twice, size = False, 0
         if stop > at:
             value, size = hash_token(text, at, stop), count_characters(text, at, stop)
-            twice = table.counts[add(table, mask, value, at)] > 1
+            twice = count_in(table, add(table, mask, value)) > 1
             pieces = add_line(pieces, value, size, twice)
         elif pieces.open_size:
             pieces = end_paragraph(pieces, table, mask)
-        if tokens > first:
+        if found:
+            _count_words(text, kinds, begins, ends, found, hashes, sums, tokens, words)
+            tokens += found
             filled += 1
             repeated += size if twice else 0
-            count_line(text, at, stop, kinds, counts)
+            count_line(text, at, stop, size, kinds, counts)
             wanted = _SENTENCES - counts[lines.SENTENCES]
-            found, drops = count_sentences(text, at, stop, kinds, begins, ends, first, tokens, wanted)
-            counts[lines.SENTENCES] += found
+            sentences, drops = count_sentences(text, at, stop, kinds, begins, ends, found, wanted)
+            counts[lines.SENTENCES] += sentences
             counts[lines.CURLY] |= drops == lines.HAS_BRACE
             counts[lines.LOREM] |= drops == lines.HAS_LOREM
         at = stop + 1
     pieces = end_paragraph(pieces, table, mask)
-    _write_pieces(text, pieces, row)
+    _write_pieces(text, characters, pieces, row)
     if filled:
-        row[_DUPLICATES] = repeated / (count_characters(text, 0, len(text)) - feeds)
+        row[_DUPLICATES] = repeated / (characters - feeds)
         for score in (lines.BULLETS, lines.ELLIPSES):
             row[_LINES + score] = counts[score] / all_lines
         for score in (lines.TERMINALS, lines.SHORT):
             row[_LINES + score] = counts[score] / filled
     for score in (lines.SENTENCES, lines.CURLY, lines.LOREM):
         row[_LINES + score] = counts[score]
-    return tokens, feeds
+    if tokens:
+        row[_NEWLINES] = feeds / tokens
+    return tokens
 
 
 @inner
-def _write_pieces(text: Bytes, pieces: Pieces, row: Floats) -> None:
+def _write_pieces(text: Bytes, characters: int, pieces: Pieces, row: Floats) -> None:
     """Gopher's shares of lines and paragraphs; a text that begins or ends with a line feed has an empty line there."""
-    characters = count_characters(text, 0, len(text))
     if pieces.paragraphs == 0:
         return
     begins = text[0] == _NEWLINE
@@ -161,29 +177,49 @@ def _write_pieces(text: Bytes, pieces: Pieces, row: Floats) -> None:
 
 @inner
 def _count_words(
-    text: Bytes, kinds: Kinds, begins: Places, ends: Places, tokens: int, hashes: Hashes, sums: Places, row: Floats
+    text: Bytes,
+    kinds: Kinds,
+    begins: Places,
+    ends: Places,
+    count: int,
+    hashes: Hashes,
+    sums: Places,
+    tokens: int,
+    words: Ints,
 ) -> None:
-    """Hashes the tokens, sums up their characters, and judges them as Gopher does."""
-    words, characters, alphabetic, stops = 0, 0, 0, 0
-    sums[0] = 0
-    for token in range(tokens):
-        is_word, is_alphabetic, size = False, False, 0
-        value = FNV_OFFSET
-        for at in range(begins[token], ends[token]):
+    """Hashes the tokens of a line, sums up their characters, and counts them as Gopher does.
+
+    tokens: how many there are before the line. words: words, their characters, alphabetic tokens, and a bit for each
+    stop word.
+    """
+    for token in range(count):
+        begin, end = begins[token], ends[token]
+        any_of, all_of, size = 0, -1, 0
+        for at in range(begin, end):
             byte = text[at]
-            value = (value ^ np.uint64(byte)) * FNV_PRIME
-            if byte & 0xC0 != 0x80:
-                kind = kinds[byte] if byte < 0x80 else kind_at(text, at, ends[token], kinds)
-                is_word |= kind & PUNCTUATION == 0
-                is_alphabetic |= kind & ALPHA != 0
+            if byte < 0x80:
+                any_of |= kinds[byte]
+                all_of &= kinds[byte]
                 size += 1
-        words += is_word
-        characters += size * is_word
-        alphabetic += is_alphabetic
-        sums[token + 1] = sums[token] + size
-        hashes[token] = mix(value)
-        if size <= 4 and is_alphabetic:
-            stops |= _stop_word(hashes[token])
+            elif byte >= 0xC0:
+                kind = kind_at(text, at, end, kinds)
+                any_of |= kind
+                all_of &= kind
+                size += 1
+        value = hash_token(text, begin, end)
+        is_word = all_of & PUNCTUATION == 0
+        words[0] += is_word
+        words[1] += size * is_word
+        words[2] += any_of & ALPHA != 0
+        if size <= 4 and any_of & ALPHA:
+            words[3] |= _stop_word(value)
+        sums[tokens + token + 1] = sums[tokens + token] + size
+        hashes[tokens + token] = value
+
+
+@inner
+def _write_words(text: Bytes, tokens: int, counts: Ints, row: Floats) -> None:
+    words, characters, alphabetic, stops = counts
     marks, ellipses = _count_marks(text)
     row[_WORDS] = words
     row[_LENGTH] = characters / words if words else 0
@@ -205,13 +241,13 @@ def _stop_word(value: np.uint64) -> int:
 @inner
 def _count_marks(text: Bytes) -> tuple[int, int]:
     """How many `#`, and how many ellipses that do not overlap, there are."""
-    marks, ellipses, dots = 0, 0, 0
+    marks, ellipses, free = 0, 0, 2
     for at in range(len(text)):
-        byte = text[at]
-        marks += byte == _HASH
-        dots = dots + 1 if byte == _DOT else 0
-        if dots == 3:
+        marks += text[at] == _HASH
+    for at in range(2, len(text)):
+        if text[at] == _DOT and at >= free and text[at - 1] == _DOT and text[at - 2] == _DOT:
             ellipses += 1
-            dots = 0
-        ellipses += byte == 0xA6 and at >= 2 and text[at - 1] == 0x80 and text[at - 2] == 0xE2
+            free = at + 3
+        elif text[at] == 0xA6 and text[at - 1] == 0x80 and text[at - 2] == 0xE2:
+            ellipses += 1
     return marks, ellipses

@@ -6,12 +6,10 @@ exceptions the rest (`Ill`, `Darent`, emoticons) and units behind numbers are le
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import numpy.typing as npt
 
-from filters.compiled import inner
+from filters.compiled import inlined, inner
 from filters.general.characters import (
     AFFIX,
     ALPHA,
@@ -28,7 +26,7 @@ from filters.general.characters import (
     kind_before,
     width_of,
 )
-from filters.stream import FNV_OFFSET, FNV_PRIME, Bytes, mix
+from filters.stream import GOLDEN, Bytes
 
 Places = npt.NDArray[np.int32]
 
@@ -38,51 +36,45 @@ _DOT, _PLUS, _MINUS, _SLASH, _COLON, _COMMA, _EQUALS, _LESS, _GREATER, _STAR, _C
 _APOSTROPHE = 39
 
 
-def _raw_hash_of(word: str) -> int:
-    value = int(FNV_OFFSET)
-    for byte in word.encode():
-        value = (value ^ byte) * int(FNV_PRIME) % (1 << 64)
-    return value
-
-
 def hash_of(word: str) -> int:
     """The hash of a token, as `hash_token` has it."""
-    value = _raw_hash_of(word)
-    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % (1 << 64)
-    value = (value ^ (value >> 27)) * 0x94D049BB133111EB % (1 << 64)
-    return value ^ (value >> 31)
+    value, packed = 0, 0
+    for count, byte in enumerate(word.encode()):
+        if count and count % 8 == 0:
+            value, packed = _fold_in(value, packed), 0
+        packed = (packed << 8) | byte
+    return _fold_in(value, packed)
+
+
+def _fold_in(value: int, packed: int) -> int:
+    value = ((value ^ packed) * int(GOLDEN)) % (1 << 64)
+    return value ^ (value >> 32)
 
 
 _ABBREVIATED = (
     "e.g. i.e. E.g. I.e. E.G. I.E. a.m. p.m. vs. v.s. Mr. Mrs. Ms. Dr. Prof. St. Jr. Co. co. Corp. Inc. Ltd. Ph.D. "
     "D.C. Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct. Nov. Dec. Gen. Rev. Rep. Mt."
 )
-_ABBREVIATIONS = np.array([_raw_hash_of(word) for word in re.split(" ", _ABBREVIATED)], np.uint64)
+_ABBREVIATIONS = np.array([hash_of(word) for word in _ABBREVIATED.split()], np.uint64)
 _CANNOT_LETTERS = "cannot"
-_CANNOT = np.array(sorted(map(_raw_hash_of, (_CANNOT_LETTERS, "Cannot"))), np.uint64)
+_CANNOT = np.array([hash_of(word) for word in (_CANNOT_LETTERS, "Cannot")], np.uint64)
 
 
 @inner
-def split(data: Bytes, begin: int, end: int, table: Kinds, begins: Places, ends: Places, count: int) -> int:
-    """Appends the tokens of a line to `begins` and `ends`, places in `data`; their new number."""
-    at = begin
+def split(data: Bytes, begin: int, end: int, table: Kinds, begins: Places, ends: Places) -> int:
+    """Writes the tokens of a line to `begins` and `ends`, places in `data`; their number."""
+    at, count = begin, 0
     while at < end:
         if data[at] < 0x80 and table[data[at]] & SPACE:
             at += 1
             continue
-        stop, plain = at, True
-        while stop < end:
-            byte = data[stop]
-            kind = table[byte] if byte < 0x80 else kind_at(data, stop, end, table)
-            if kind & SPACE:
-                break
-            plain &= byte < 0x80 and kind & (ALPHA | DIGIT) != 0
-            stop += width_of(byte)
-        if plain and stop - at != len(_CANNOT_LETTERS):
+        plain = _end_of_plain(data, at, end, table)
+        stop = _end_of_run(data, plain, end, table)
+        if plain == stop and stop - at != len(_CANNOT_LETTERS):
             begins[count], ends[count] = at, stop
             count += stop > at
         else:
-            first, last = _word_in_marks(data, at, stop, table)
+            first, last = _word_in_marks(data, at, plain, stop, table)
             if first < last:
                 for mark in range(at, first):
                     count = _append(begins, ends, count, mark, mark + 1)
@@ -96,47 +88,67 @@ def split(data: Bytes, begin: int, end: int, table: Kinds, begins: Places, ends:
 
 
 @inner
-def _word_in_marks(data: Bytes, begin: int, end: int, table: Kinds) -> tuple[int, int]:
+def _end_of_plain(data: Bytes, at: int, end: int, table: Kinds) -> int:
+    """Where a run of ASCII letters and digits ends."""
+    while at < end and data[at] < 0x80 and table[data[at]] & (ALPHA | DIGIT):
+        at += 1
+    return at
+
+
+@inner
+def _end_of_run(data: Bytes, at: int, end: int, table: Kinds) -> int:
+    """Where the next space stands."""
+    while at < end:
+        byte = data[at]
+        if (table[byte] if byte < 0x80 else kind_at(data, at, end, table)) & SPACE:
+            break
+        at += width_of(byte)
+    return at
+
+
+@inner
+def _word_in_marks(data: Bytes, begin: int, plain: int, end: int, table: Kinds) -> tuple[int, int]:
     """The word of a run that is one of ASCII letters and digits between marks of one byte, each a token; else (0, 0).
 
-    It is what `_split_chunk` makes of such a run, sooner.
+    It is what `_split_chunk` makes of such a run, sooner. Up to `plain` there are letters and digits only.
     """
-    first, last = begin, end
-    while first < last and data[first] < 0x80 and table[data[first]] & (AFFIX | QUOTE):
-        first += 1
-    if (
-        last - first > 3
-        and data[last - 1] == _DOT
-        and data[last - 2] < 0x80
-        and table[data[last - 2]] & (LOWER | DIGIT)
-    ):
-        last -= 1
+    first = begin
+    if plain == begin:
+        while first < end and data[first] < 0x80 and table[data[first]] & (AFFIX | QUOTE):
+            first += 1
+        plain = _end_of_plain(data, first, end, table)
+    last = plain
+    if end - plain == 1 and data[plain] == _DOT:
+        if last - first < 3 or not table[data[last - 1]] & (LOWER | DIGIT):
+            return 0, 0
     else:
-        while last > first and data[last - 1] < 0x80 and table[data[last - 1]] & (AFFIX | QUOTE):
-            last -= 1
+        for at in range(plain, end):
+            if data[at] >= 0x80 or not table[data[at]] & (AFFIX | QUOTE):
+                return 0, 0
     if last - first == len(_CANNOT_LETTERS) or (last < end and _is_special(data, first, last + 1)):
         return 0, 0
-    for at in range(first, last):
-        if data[at] >= 0x80 or not table[data[at]] & (ALPHA | DIGIT):
-            return 0, 0
     return first, last
 
 
 @inner
 def hash_token(data: Bytes, begin: int, end: int) -> np.uint64:
-    """FNV-1a of a token's bytes, case kept, mixed."""
-    value = FNV_OFFSET
-    for at in range(begin, end):
-        value = (value ^ np.uint64(data[at])) * FNV_PRIME
-    return mix(value)
+    """A hash of a token's bytes, case kept: eight at a time, so that words of up to eight letters cannot collide."""
+    value, packed = np.uint64(0), np.uint64(0)
+    at = begin
+    while end - at > 8:
+        for i in range(at, at + 8):
+            packed = (packed << np.uint64(8)) | np.uint64(data[i])
+        value, packed = _fold(value, packed), np.uint64(0)
+        at += 8
+    for i in range(at, end):
+        packed = (packed << np.uint64(8)) | np.uint64(data[i])
+    return _fold(value, packed)
 
 
-@inner
-def _raw_hash(data: Bytes, begin: int, end: int) -> np.uint64:
-    value = FNV_OFFSET
-    for at in range(begin, end):
-        value = (value ^ np.uint64(data[at])) * FNV_PRIME
-    return value
+@inlined
+def _fold(value: np.uint64, packed: np.uint64) -> np.uint64:
+    value = (value ^ packed) * GOLDEN
+    return value ^ (value >> np.uint64(32))
 
 
 @inner
@@ -205,7 +217,7 @@ def _is_special(data: Bytes, begin: int, end: int) -> bool:
         return False
     if end - begin == 2:
         return 97 <= data[begin] <= 122
-    return end - begin <= 5 and _is_in(_ABBREVIATIONS, _raw_hash(data, begin, end))
+    return end - begin <= 5 and _is_in(_ABBREVIATIONS, hash_token(data, begin, end))
 
 
 @inner
@@ -270,7 +282,10 @@ def _split_middle(data: Bytes, begin: int, end: int, table: Kinds, begins: Place
         count = _append(begins, ends, count, begin, end - ending)
         return _append(begins, ends, count, end - ending, end)
     at, token = begin, begin
-    while at < end:
+    while True:
+        at = _end_of_plain(data, at, end, table)
+        if at >= end:
+            break
         width = _infix(data, begin, at, end, table)
         if width:
             if at > token:
@@ -286,9 +301,16 @@ def _split_middle(data: Bytes, begin: int, end: int, table: Kinds, begins: Place
 @inner
 def _is_address(data: Bytes, begin: int, end: int) -> bool:
     """Whether a run holds `://`: a URL is one token."""
-    for at in range(begin + 1, end - 2):
-        if data[at] == _COLON and data[at + 1] == _SLASH and data[at + 2] == _SLASH:
+    at = begin + 3
+    while at < end:
+        if data[at] != _SLASH:
+            at += 2  # of two slashes one lies here
+        elif data[at - 1] != _SLASH:
+            at += 1
+        elif data[at - 2] == _COLON:
             return True
+        else:
+            at += 2
     return False
 
 
@@ -296,7 +318,7 @@ def _is_address(data: Bytes, begin: int, end: int) -> bool:
 def _contraction(data: Bytes, begin: int, end: int) -> int:
     """Bytes of `n't`, `'ll`, `'re`, `'ve`, `'m`, `'d`, or of the `not` of `cannot`; else 0."""
     size = end - begin
-    if size == len(_CANNOT_LETTERS) and _is_in(_CANNOT, _raw_hash(data, begin, end)):
+    if size == len(_CANNOT_LETTERS) and _is_in(_CANNOT, hash_token(data, begin, end)):
         return 3
     last = data[end - 1]
     if size > 3 and last == 116 and _is_apostrophe(data, begin, end - 1):
