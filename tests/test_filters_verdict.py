@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters import language
 from filters.datatrove_rules import NAMES, failed_rules
-from filters.language import UNDETERMINED, detect, model_sha256, prose_of
+from filters.language import UNDETERMINED, leads, model_sha256
+from filters.stream import read_stream
 from filters.verdict import columns_of, decides, judge, rules_of
 from manifests.models import Bound, ClassifySettings, FilterSettings, LeakSettings, Rule
 from pipelines.classify import score
@@ -24,6 +26,10 @@ SAMPLES = {
     "ja": "カーネルはメモリをページ単位で管理し、必要に応じて使われていないページをディスクに退避します。",
 }
 CODE = "```python\n" + "for index in range(10): print(index, 'einer der Speicher wird verwaltet')\n" * 20 + "```\n"
+
+
+def detect(texts):
+    return language.detect(read_stream(pa.array(texts, pa.large_string())))
 
 
 @pytest.mark.parametrize("code", SAMPLES)
@@ -46,7 +52,13 @@ def test_texts_of_a_batch_do_not_touch_each_other():
 
 
 def test_prose_is_one_line_without_code():
-    assert prose_of(f"one `two`\nthree\n{CODE}four") == "one three four"
+    (lead,) = leads(read_stream(pa.array([f"one `two`\nthree in a line\n{CODE}| four | with letters |\n"])))
+    assert lead == "one three in a line four with letters"
+
+
+def test_a_lead_ends_between_characters():
+    (lead,) = leads(read_stream(pa.array(["字" * 1000])))
+    assert lead == "字" * 300
 
 
 def test_the_model_has_a_hash():

@@ -76,7 +76,7 @@ def stripped(data: Bytes, begin: int, end: int, table: Kinds) -> tuple[int, int]
 
 @inner
 def count_line(data: Bytes, begin: int, end: int, size: int, table: Kinds, counts: npt.NDArray[np.int64]) -> None:
-    """Adds a line of so many characters, without its line feed, to the counts that Gopher and FineWeb divide by the number of lines."""
+    """Adds a line of so many characters, its line feed apart, to what Gopher and FineWeb divide by the lines."""
     first, last = stripped(data, begin, end, table)
     if first == last:
         return
