@@ -31,16 +31,11 @@ def fold_hashes(stream: Stream) -> list[str]:
 def _fold(data: Bytes, offsets: Offsets, is_space: npt.NDArray[np.bool_], out: Bytes, ends: Offsets) -> None:
     size = 0
     for document in range(len(offsets) - 1):
-        begun, waiting = False, False
+        begin, spaced = size, True
         for at in range(offsets[document], offsets[document + 1]):
-            if is_space[data[at]]:
-                waiting = begun
-                continue
-            if waiting:
-                out[size] = 32
-                size += 1
-                waiting = False
-            out[size] = data[at]
-            size += 1
-            begun = True
+            space = is_space[data[at]]
+            out[size] = 32 if space else data[at]
+            size += 1 - (space & spaced)  # the next byte takes the place of a space too many
+            spaced = space
+        size -= spaced and size > begin
         ends[document + 1] = size
