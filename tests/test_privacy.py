@@ -16,6 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters.privacy import marks
 from filters.privacy.placeholders import masked, redact
 from filters.privacy.spans import find_spans, spans_of
 from filters.stream import read_stream
@@ -213,6 +214,30 @@ def test_a_document_has_the_same_spans_alone_and_in_a_batch(texts, data):
     assert find_spans(read_stream(pa.array(texts, pa.large_string())))[at] == spans_of(texts[at])
 
 
+# What the patterns are made of, so that the kernel's tests of bytes are asked about near misses of each.
+PARTS = st.lists(
+    st.sampled_from(
+        [
+            "password", "Token", "api_key", "sig", "auth", "<", "</", ">", "=", ":", ":=", "=>", "==", '"', "'", " ", "  ", "\t", "\n", "--", "-", "-u", "-p", "-a",
+            "curl", "mysql", "sshpass", "redis-cli", "login", "machine", "Bearer", "Basic", "Authorization", "@", ".", "://", "/", "\\", "/home/", "C:\\Users\\",
+            "aK3x", "q7", "ZtRqPw", "bcdfghjk", "12", "345", "6789", "+49", "(", ")", "tel", "Phone", "3c", "fe80", "::", "87.", "87.245.31.77", "sk-", "ghp_", "eyJ",
+            "From:", "Cc:", "Petra Lindqvist", "Regards,", "-by:", "plindqvist", "host", ".de", "$", "$ ", "#", "[", "*", "5432", "2001:db8", "```", "```console\n",
+        ]
+    ),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@given(PARTS)
+def test_a_line_without_a_mark_has_nothing_that_a_pattern_finds(text):
+    stream = read_stream(pa.array([text], pa.large_string()))
+    where = marks.mark_lines(stream) & (marks.SESSION | marks.PROMPT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("filters.privacy.spans.mark_lines", lambda _: where | marks.SEARCHED)
+        everywhere = find_spans(stream)
+    assert find_spans(stream) == everywhere
+
+
 def test_no_span_is_no_edit():
     assert redact(b"as it was", []) == b"as it was"
 
@@ -255,6 +280,12 @@ def scan(head: str, repeated: str, size: int = 1_000_000) -> int:
         ("@", "`a\n"),
         ("gh" + "p_", "a"),
         ("xo" + "xb-1234567890-", "-"),
+        ("", "=a"),
+        ("a" * 100_000, ":1"),
+        ("", " -p a1b2c3"),
+        ("", "password=<"),
+        ("", "1:1:"),
+        ("", "+1 "),
     ],
 )
 def test_hostile_text_is_scanned_to_its_end(head, repeated):
