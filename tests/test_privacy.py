@@ -161,6 +161,36 @@ def test_the_same_is_replaced_by_the_same_and_another_by_another():
     assert redacted(f"{MAILBOX}, {other} and {MAILBOX}") == "user1@example.com, user2@example.com and user1@example.com"
 
 
+def test_secrets_of_one_form_get_masks_that_differ_and_are_not_found_again():
+    secrets = ["tR7mq2Vz", "kW4bn8Xj", "pL9vd3Qs", "hF2xc6Mg"]
+    text = "".join(f"password = {secret}\n" for secret in (*secrets, secrets[1]))
+    once = redacted(text)
+    masks = [line.split(" = ")[1] for line in once.splitlines()]
+    assert masks == ["xX0xx0Xx", "xX0xx0Xy", "xX0xx0Yx", "xX0xx0Xy"[:6] + "Yy", "xX0xx0Xy"]
+    assert redacted(once) == once and redacted(text) == once
+    assert (
+        redacted('{"token": "a\\n7Kq2mZ", "password": "b\\n4Xw9vT"}')
+        == '{"token": "x\\n0Xx0xX", "password": "x\\n0Xx0xY"}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "form"),
+    [
+        (700, lambda n: f"2026-01-01 12:00:00 lease 3c:22:fb:{n // 250 + 16:02x}:{n % 250 + 3:02x}:9d"),
+        (1100, lambda n: f"2026-01-01 12:00:00 accept 87.245.{n // 200 + 3}.{n % 200 + 7}"),
+        (300, lambda n: f"Phone: +49 30 9{n:03d}24537"),
+    ],
+    ids=["mac", "ip", "phone"],
+)
+def test_many_of_a_kind_get_placeholders_that_differ(number, form):
+    lines = [form(n) for n in range(number)]
+    once = redacted("\n".join(lines))
+    assert len(set(once.splitlines())) == number
+    assert not set(once.splitlines()) & set(lines)
+    assert redacted(once) == once
+
+
 def test_configurations_read_as_before():
     secret = PASSWORD.replace("!", "")
     for text, read in (

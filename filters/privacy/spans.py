@@ -28,7 +28,7 @@ from filters.privacy.marks import (
     USER,
     mark_lines,
 )
-from filters.stream import Stream, read_stream
+from filters.stream import CODE, LOG, Stream, read_stream
 
 Span = tuple[int, int, str]
 
@@ -40,10 +40,19 @@ def find_spans(stream: Stream) -> list[list[Span]]:
     found: list[list[Span]] = [[] for _ in range(len(stream))]
     marked = np.flatnonzero(marks & SEARCHED)
     owners = np.searchsorted(stream.line_offsets, marked, side="right") - 1
-    rows = (owners, marked, marks[marked], stream.lines[marked], stream.lines[marked + 1], stream.offsets[owners])
+    in_code = (stream.line_kinds[marked] == CODE) | (stream.line_kinds[marked] == LOG)
+    rows = (
+        owners,
+        marked,
+        marks[marked],
+        in_code,
+        stream.lines[marked],
+        stream.lines[marked + 1],
+        stream.offsets[owners],
+    )
     searched = -1  # for blocks of keys
-    for document, line, mark, first, last, begin in zip(*(row.tolist() for row in rows), strict=True):
-        here = _of_line(bytes(text[first:last]), mark)
+    for document, line, mark, code, first, last, begin in zip(*(row.tolist() for row in rows), strict=True):
+        here = _of_line(bytes(text[first:last]), mark, code)
         if mark & SIGNED:
             here += _closing_names(stream, text, line, document)
         spans = found[document]
@@ -59,7 +68,7 @@ def spans_of(text: str) -> list[Span]:
     return find_spans(read_stream(pa.array([text], pa.large_string())))[0]
 
 
-def _of_line(line: bytes, mark: int) -> list[Span]:
+def _of_line(line: bytes, mark: int, in_code: bool) -> list[Span]:
     found: list[Span] = []
     if mark & (KEY | SECRET):
         found += secrets.known_keys(line)
@@ -67,11 +76,11 @@ def _of_line(line: bytes, mark: int) -> list[Span]:
         found += secrets.passwords(line)
     if mark & URL:
         found += secrets.url_passwords(line)
-    persons: list[Span] = people.emails(line) if mark & MAIL else []
+    persons: list[Span] = people.emails(line, in_code) if mark & MAIL else []
     if mark & (SIGNED | HEADER):
         persons += people.names(line)
     if mark & PHONE:
-        persons += people.phones(line)
+        persons += people.phones(line, in_code)
     if mark & USER:
         persons += people.users(line)
     if mark & ADDRESS and (mark & SESSION or persons or network.is_access_log(line)):
