@@ -16,6 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters.privacy import marks
 from filters.privacy.placeholders import masked, redact
 from filters.privacy.spans import find_spans, spans_of
 from filters.stream import read_stream
@@ -160,6 +161,36 @@ def test_the_same_is_replaced_by_the_same_and_another_by_another():
     assert redacted(f"{MAILBOX}, {other} and {MAILBOX}") == "user1@example.com, user2@example.com and user1@example.com"
 
 
+def test_secrets_of_one_form_get_masks_that_differ_and_are_not_found_again():
+    secrets = ["tR7mq2Vz", "kW4bn8Xj", "pL9vd3Qs", "hF2xc6Mg"]
+    text = "".join(f"password = {secret}\n" for secret in (*secrets, secrets[1]))
+    once = redacted(text)
+    masks = [line.split(" = ")[1] for line in once.splitlines()]
+    assert masks == ["xX0xx0Xx", "xX0xx0Xy", "xX0xx0Yx", "xX0xx0Xy"[:6] + "Yy", "xX0xx0Xy"]
+    assert redacted(once) == once and redacted(text) == once
+    assert (
+        redacted('{"token": "a\\n7Kq2mZ", "password": "b\\n4Xw9vT"}')
+        == '{"token": "x\\n0Xx0xX", "password": "x\\n0Xx0xY"}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "form"),
+    [
+        (700, lambda n: f"2026-01-01 12:00:00 lease 3c:22:fb:{n // 250 + 16:02x}:{n % 250 + 3:02x}:9d"),
+        (1100, lambda n: f"2026-01-01 12:00:00 accept 87.245.{n // 200 + 3}.{n % 200 + 7}"),
+        (300, lambda n: f"Phone: +49 30 9{n:03d}24537"),
+    ],
+    ids=["mac", "ip", "phone"],
+)
+def test_many_of_a_kind_get_placeholders_that_differ(number, form):
+    lines = [form(n) for n in range(number)]
+    once = redacted("\n".join(lines))
+    assert len(set(once.splitlines())) == number
+    assert not set(once.splitlines()) & set(lines)
+    assert redacted(once) == once
+
+
 def test_configurations_read_as_before():
     secret = PASSWORD.replace("!", "")
     for text, read in (
@@ -213,6 +244,30 @@ def test_a_document_has_the_same_spans_alone_and_in_a_batch(texts, data):
     assert find_spans(read_stream(pa.array(texts, pa.large_string())))[at] == spans_of(texts[at])
 
 
+# What the patterns are made of, so that the kernel's tests of bytes are asked about near misses of each.
+PARTS = st.lists(
+    st.sampled_from(
+        [
+            "password", "Token", "api_key", "sig", "auth", "<", "</", ">", "=", ":", ":=", "=>", "==", '"', "'", " ", "  ", "\t", "\n", "--", "-", "-u", "-p", "-a",
+            "curl", "mysql", "sshpass", "redis-cli", "login", "machine", "Bearer", "Basic", "Authorization", "@", ".", "://", "/", "\\", "/home/", "C:\\Users\\",
+            "aK3x", "q7", "ZtRqPw", "bcdfghjk", "12", "345", "6789", "+49", "(", ")", "tel", "Phone", "3c", "fe80", "::", "87.", "87.245.31.77", "sk-", "ghp_", "eyJ",
+            "From:", "Cc:", "Petra Lindqvist", "Regards,", "-by:", "plindqvist", "host", ".de", "$", "$ ", "#", "[", "*", "5432", "2001:db8", "```", "```console\n",
+        ]
+    ),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@given(PARTS)
+def test_a_line_without_a_mark_has_nothing_that_a_pattern_finds(text):
+    stream = read_stream(pa.array([text], pa.large_string()))
+    where = marks.mark_lines(stream) & (marks.SESSION | marks.PROMPT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("filters.privacy.spans.mark_lines", lambda _: where | marks.SEARCHED)
+        everywhere = find_spans(stream)
+    assert find_spans(stream) == everywhere
+
+
 def test_no_span_is_no_edit():
     assert redact(b"as it was", []) == b"as it was"
 
@@ -255,6 +310,12 @@ def scan(head: str, repeated: str, size: int = 1_000_000) -> int:
         ("@", "`a\n"),
         ("gh" + "p_", "a"),
         ("xo" + "xb-1234567890-", "-"),
+        ("", "=a"),
+        ("a" * 100_000, ":1"),
+        ("", " -p a1b2c3"),
+        ("", "password=<"),
+        ("", "1:1:"),
+        ("", "+1 "),
     ],
 )
 def test_hostile_text_is_scanned_to_its_end(head, repeated):

@@ -10,13 +10,17 @@ from manifests.load import load_privacy
 
 Found = list[tuple[int, int, str]]
 
-_IPV4 = re.compile(rb"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
+_IPV4 = re.compile(rb"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\w)")
 _IPV6 = re.compile(
     rb"(?<![\w:.])(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7}|(?:[0-9a-fA-F]{1,4}:"
     rb"){1,6}(?::[0-9a-fA-F]{1,4}){1,6})(?![\w:.])"
 )
 _MAC = re.compile(rb"(?<![\w:-])[0-9a-fA-F]{2}(?:([:-])[0-9a-fA-F]{2})(?:\1[0-9a-fA-F]{2}){4}(?![\w:-])")
 _VERSION = re.compile(rb"(?:version|release|v|rev|section|chapter|oid|build|firmware|driver)[ .:=-]*$", re.IGNORECASE)
+# What stands before an address of a server: the sign of a resolver, a record of the DNS, a host's name.
+_SERVER = re.compile(
+    rb"(?:(?:^|\s)@|\s-x\s+|\b(?:IN\s+)?A(?:AAA)?\s+|\baddress\s+|\bdial tcp \[?|[\w-]\.[a-z]{2,12}\)? ?\(|PING\s+\(?)$"
+)
 _CONSTANT_MACS = (
     b"00:00:00",
     b"ff:ff:ff",
@@ -38,14 +42,13 @@ def _known() -> frozenset[str]:
 
 
 def addresses(line: bytes) -> Found:
-    """IP addresses of the public Internet, and MAC addresses of devices."""
+    """IP addresses of the public Internet that are no server's, and MAC addresses of devices."""
     found = []
-    for match in _IPV4.finditer(line):
-        if _is_public(match[0]) and not _VERSION.search(line[: match.start()]):
-            found.append((match.start(), match.end(), "ip"))
-    for match in _IPV6.finditer(line):
-        if _is_public(match[0]):
-            found.append((match.start(), match.end(), "ip"))
+    for pattern in (_IPV4, _IPV6):
+        for match in pattern.finditer(line):
+            before = line[max(0, match.start() - 40) : match.start()]
+            if _is_public(match[0]) and not (_VERSION.search(before) or _SERVER.search(before)):
+                found.append((match.start(), match.end(), "ip"))
     for match in _MAC.finditer(line):
         folded = match[0].lower().replace(b"-", b":")
         if not folded.startswith(_CONSTANT_MACS) and len(set(folded.split(b":"))) > 2:
@@ -61,6 +64,10 @@ def _is_public(text: bytes) -> bool:
         return False
     if address.version == 4 and (address.packed[3] in (0, 255) or len(set(address.packed)) <= 2):
         return False  # a network, a mask, or an example such as 10.10.10.10
+    if address.version == 4 and address.packed[1:3] == b"\0\0":
+        return False  # 127.0.0.1 with its first digit gone
+    if address.version == 6 and address.packed[0] >> 5 != 1:
+        return False  # nobody has others than 2000::/3
     return address.is_global and not address.is_multicast and str(address) not in _known()
 
 

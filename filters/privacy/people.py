@@ -10,15 +10,19 @@ from manifests.load import load_privacy
 Found = list[tuple[int, int, str]]
 
 _EMAIL = re.compile(
-    rb"(?<![\w.+/%-])([A-Za-z0-9][\w.+%-]{0,63})@((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})(?![\w-])"
+    rb"(?<![\w.+/%@-])([A-Za-z0-9][\w.+%-]{0,63})@((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})(?![\w@-])"
 )
-_PROMPT = re.compile(rb"(?:^|[\[(\s])([a-z][a-z0-9._-]{1,31})@[A-Za-z0-9][\w.-]{0,63}[: ][^\n$#%]{0,80}[$#%](?=\s|$)")
+# The name before a host that is no Kerberos realm and no container.
+_PROMPT = re.compile(
+    rb"(?:^|[\[(\s])([a-z][a-z0-9._-]{1,31})@(?![A-Z0-9.-]+[: ]|[0-9a-f]{12}:)[A-Za-z0-9][\w.-]{0,63}"
+    rb"[: ](?:[^\n$#% ]| (?! )){0,80}[$#%](?=\s|$)"
+)
 _HOME = re.compile(
     rb"(?:(?<![\w.-])/(?:home|Users)/|[A-Za-z]:\\{1,2}(?:Users|Documents and Settings)\\{1,2})"
     rb"([A-Za-z][\w.-]{1,31})(?![\w(*{$<-])"
 )
 _INTERNATIONAL = re.compile(rb"(?<![\w+.])\+[1-9]\d{0,2}(?:[ .()/-]{1,2}\d{1,8}){2,6}(?![\w-])")
-_AMERICAN = re.compile(rb"(?<![\w.+/-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w.-]*\d)")
+_AMERICAN = re.compile(rb"(?<![\w.+/-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w.-]*\d)")
 _LOCAL = re.compile(rb"(?<![\w.+/-])\+?\d[\d ()./-]{6,18}\d(?![\w-])")
 _SIGNED_OFF = re.compile(
     rb"^\s*(?:Signed-off|Reviewed|Acked|Tested|Reported|Co-authored|Co-developed|Suggested|Authored|Written)-by:[ \t]+"
@@ -32,7 +36,13 @@ _MAIL_HEADER = re.compile(
     rb"^\s*>?\s*(?:From|To|Cc|Reply-To|Sender):[ \t]+\"?((?:[A-Z\xc3-\xc5][\w.'-]*[ ]"
     rb"){1,3}[A-Z\xc3-\xc5][\w.'-]*)\"?\s*<"
 )
-_FICTION = re.compile(rb"555[ .()/-]{0,2}01[ ]?\d\d$")
+# Numbers for examples and of nobody: 555 for the area or the exchange, one digit three times, free of charge.
+_FICTION = re.compile(
+    rb"555[ .()/-]{0,2}01[ ]?\d\d$|^(?:\+?1[ .-])?\(?(?:\d{3}\)?[ .-]{1,2}(?:555|(\d)\1\1)|555"
+    rb"|8(?:00|22|33|44|55|66|77|88)|900)[) .-]"
+)
+_COUNTED = b"0123456789" * 3
+_SPACED = re.compile(rb"\d{3} \d{3} \d{4}")
 # Domains of two letters are countries but for those that files end in; of longer ones these are in use for mail.
 _TOP = re.compile(
     rb"(?!(?:py|sh|md|so|js|cc|go|rs|ps|hs|ml|vs|ts|rb|in|am|la|st|id|is|to)$)[a-z]{2}|in|is|am|to|id"
@@ -43,11 +53,45 @@ _TOP = re.compile(
     rb"|london|paris|nyc|tokyo|bzh|scot|swiss|global|zone|works",
     re.IGNORECASE,
 )
-_LIST_BEGIN = re.compile(rb"(?:bug|bugs|help|info|linux|list|lists|dev|user|users|debian|gnu)-", re.IGNORECASE)
+_LIST_BEGIN = re.compile(
+    rb"(?:bugs?|help|info|linux|lists?|dev|users?|debian|gnu|sales|support|security|admin|tech|contact|press)[_-]",
+    re.IGNORECASE,
+)
 _DATE = re.compile(rb"(?:19|20)\d\d[-/. ](?:0?[1-9]|1[0-2])[-/. ]\d|\d{1,2}[/.]\d{1,2}[/.](?:19|20)\d\d")
-_NO_PHONE = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d+")
-_GOES_ON = re.compile(rb"[:.]\d")
+_NO_PHONE = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d+|[0-2](?:\.\d{1,6}){3,20}")
 _REALM = re.compile(rb"[A-Z0-9.-]+")
+# Names before an @ that stand for any: of a form to fill in, or of a thing that has an address.
+_ANY_NAME = re.compile(
+    rb"user[\w.-]*|[\w.-]{0,30}user\d*|(?:your|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|id)"
+    rb"\w{0,4}|(?:first|given|f)(?:name)?[._-]?(?:last|second|family|sur|l)(?:name)?|(?:node|host|login|account|recipient"
+    rb"|sender|address|proper|commit)(?:name|mail)?\d?|[\w.-]{0,30}(?:servicedesk|helpdesk|mailbox|[._-]bot)",
+    re.IGNORECASE,
+)
+_ANY_HOST = re.compile(
+    rb"(?:your|my(?:org|company|domain|corp|host|site|server|mail)|some(?:where|host|domain|site|company)"
+    rb"|(?:john|jane)[._-]?doe|(?:full|machine)\.)",
+    re.IGNORECASE,
+)
+# What stands before the address of a person: a name, or a word that says what it is.
+_NAMED = re.compile(
+    rb"[A-Z][\w.'\x80-\xff-]+ [A-Z\xc3-\xc5][\w.'\x80-\xff-]*[\"']? ?[<(]$"
+    rb"|(?i:mail|author|maintain|owner|contact|copyright|\bby\b)"
+)
+_LIST = re.compile(rb"mailing[ -]list", re.IGNORECASE)
+_NEAR = 60
+# Words of names that are no person's, and persons of stories.
+_NOBODY = re.compile(
+    rb"(?i:\b(?:name|author|system|daemon|team|committee|contributors?|maintainers?|developers?|community|project|group"
+    rb"|foundation|inc|list|crew|staff|users?|support|everyone|all|advance|john doe|jane doe|richard roe|mary moe"
+    rb"|joe bloggs|fred bloggs|joe user|(?:joe|john|jane) (?:smith|public))\b)|^(?:Alice|Bob|Carol|Eve|Mallory)\b"
+)
+_FILE = re.compile(
+    rb"[\w.-]*\.(?:sh|log|py|pl|rb|js|c|h|txt|conf|cfg|ini|socket?|json|ya?ml|pem|pub|tar|t?gz|bz2|xz|zip|img|iso|md|html?|db"
+    rb"|sql|xml|jar|so|d|bak)|www\..*",
+    re.IGNORECASE,
+)
+_ADDRESS_BEHIND = re.compile(rb"\"?\s*<([\w.+%$-]{1,64})@([\w.$-]{1,255})")
+_CALL = re.compile(rb"\b(?:call|contact|dial|sms|reach|office)\b", re.IGNORECASE)
 
 
 @cache
@@ -85,26 +129,45 @@ def _phone_word() -> re.Pattern[bytes]:
     return re.compile(rf"\b(?:{words})s?\b".encode(), re.IGNORECASE)
 
 
-def emails(line: bytes) -> Found:
-    """Mail addresses of persons."""
+def emails(line: bytes, in_code: bool = False) -> Found:
+    """Mail addresses of persons. In code a given name alone is one of an example, unless the words before name it."""
     found = []
     for match in _EMAIL.finditer(line):
-        local, host = match.groups()
-        name = local.lower()
-        if name in _roles() or _list_name().search(name) or _LIST_BEGIN.match(name) or _no_mail().search(host):
+        if _is_role(*match.groups()) or _is_of_list(line, *match.span()):
             continue
-        if not _TOP.fullmatch(host.rpartition(b".")[2]):
-            continue
-        if _REALM.fullmatch(host) or re.fullmatch(rb"user\d+", name):  # a Kerberos principal; a placeholder
+        before = line[max(0, match.start() - _NEAR) : match.start()]
+        if in_code and match[1].lower() in _given_names() and not _NAMED.search(before):
             continue
         found.append((match.start(), match.end(), "email"))
     return found
 
 
+def _is_role(local: bytes, host: bytes) -> bool:
+    """Whether an address is nobody's: of a role, a project, a list, an example, or no address at all."""
+    name = local.lower()
+    if name in _roles() or _list_name().search(name) or _LIST_BEGIN.match(name) or _ANY_NAME.fullmatch(name):
+        return True
+    if _no_mail().search(host) or _ANY_HOST.match(host) or not _TOP.fullmatch(host.rpartition(b".")[2]):
+        return True
+    # Of a project at home (fate@fate.ffmpeg.org, fai@fai-project.org), or a Kerberos principal.
+    at_home = name not in _given_names() and name in re.split(rb"[.-]", host.lower())
+    return at_home or bool(_REALM.fullmatch(host))
+
+
+def _is_of_list(line: bytes, start: int, end: int) -> bool:
+    """Whether the words around an address say that it is a mailing list, or one for reports of machines (DMARC)."""
+    if line[:start].endswith((b"rua=mailto:", b"ruf=mailto:")):
+        return True
+    return bool(_LIST.search(line, max(0, start - _NEAR), start) or _LIST.search(line, end, end + _NEAR))
+
+
 def is_user(name: bytes) -> bool:
     """Whether a name of a user is somebody's: no role, and no placeholder."""
     lowered = name.lower().rstrip(b".")
-    if lowered in _roles() or lowered in _given_names() or lowered.rstrip(b"0123456789") in _roles():
+    alone = lowered.rstrip(b"0123456789")
+    if not _roles().isdisjoint((lowered, alone)) or not _given_names().isdisjoint((lowered, alone)):
+        return False
+    if _FILE.fullmatch(lowered):
         return False
     return not re.fullmatch(rb"(?:user|name|your|my|the|some|test|x+)[\w.-]*|[\w.-]*(?:user|name)|[a-z.]{0,2}", lowered)
 
@@ -120,24 +183,36 @@ def users(line: bytes) -> Found:
     return found
 
 
-def phones(line: bytes) -> Found:
-    """Phone numbers: international ones, American ones, and any where a word says that it is one."""
+def phones(line: bytes, in_code: bool = False) -> Found:
+    """Phone numbers: international ones, American ones, and any where a word says that it is one.
+
+    In code, and where only spaces part them, numbers of the American form are anything without such a word.
+    """
     found = []
     for pattern in (_INTERNATIONAL, _AMERICAN, _LOCAL):
         for match in pattern.finditer(line):
             number = match[0]
-            digits = sum(48 <= byte <= 57 for byte in number)
-            if not 8 <= digits <= 15 or _FICTION.search(number) or _DATE.match(number) or _NO_PHONE.fullmatch(number):
+            if not _may_be_phone(number) or re.match(rb"[:.]\d", line[match.end() : match.end() + 2]):
                 continue
-            if pattern is _LOCAL and not _phone_word().search(line[max(0, match.start() - 24) : match.start()]):
-                continue
-            if (
-                line[match.end() : match.end() + 2].startswith((b":", b"."))
-                and line[match.end() + 1 : match.end() + 2].isdigit()
-            ):
-                continue
-            found.append((match.start(), match.end(), "phone"))
+            called = pattern is not _LOCAL and (b"+" in number or not (in_code or _SPACED.match(number)))
+            if called or _is_called(line, match.start(), in_code or pattern is _LOCAL):
+                found.append((match.start(), match.end(), "phone"))
     return found
+
+
+def _may_be_phone(number: bytes) -> bool:
+    digits = bytes(byte for byte in number if 48 <= byte <= 57)
+    if not 8 <= len(digits) <= 15 or digits in _COUNTED or digits in _COUNTED[::-1]:
+        return False
+    return not (_FICTION.search(number) or _DATE.match(number) or _NO_PHONE.fullmatch(number))
+
+
+def _is_called(line: bytes, start: int, strictly: bool) -> bool:
+    """Whether a word says that a number is of a telephone: shortly before it, or somewhere near."""
+    if strictly:
+        return bool(_phone_word().search(line[max(0, start - 24) : start]))
+    near = line[max(0, start - _NEAR) : start + _NEAR]
+    return bool(_phone_word().search(near) or _CALL.search(near))
 
 
 def names(line: bytes) -> Found:
@@ -146,8 +221,18 @@ def names(line: bytes) -> Found:
         (match.start(1), match.start(1) + len(match[1].rstrip()), "person")
         for pattern in (_SIGNED_OFF, _MAIL_HEADER)
         for match in pattern.finditer(line)
-        if match[1].strip() and not match[1].strip().lower().endswith(b"[bot]")
+        if _is_person(match[1].strip()) and not _is_of_nobody(line, match.end(1))
     ]
+
+
+def _is_person(name: bytes) -> bool:
+    return bool(name) and not name.lower().endswith(b"[bot]") and not _NOBODY.search(name)
+
+
+def _is_of_nobody(line: bytes, end: int) -> bool:
+    """Whether the address behind a name is one of an example, which tells that the name is one too."""
+    behind = _ADDRESS_BEHIND.match(line, end)
+    return bool(behind and (_no_mail().search(behind[2]) or _ANY_HOST.match(behind[2]) or b"$" in behind[2]))
 
 
 def closing_name(line: bytes) -> tuple[int, int] | None:
@@ -159,10 +244,12 @@ def closing_name(line: bytes) -> tuple[int, int] | None:
     if not rest.strip():
         return (0, 0)
     named = _NAME.match(rest)
+    if named and not _is_person(named[1]):
+        return None
     return (closed.start(1) + named.start(1), closed.start(1) + named.end(1)) if named else None
 
 
 def name_alone(line: bytes) -> tuple[int, int] | None:
     """A line that is a name of one to four words."""
     named = _NAME.match(line)
-    return named.span(1) if named else None
+    return named.span(1) if named and _is_person(named[1]) else None

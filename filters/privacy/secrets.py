@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from functools import cache
 from math import log2
@@ -23,7 +24,7 @@ _HEADER = re.compile(
 )
 _BEARER = re.compile(rb"\bBearer\s+([A-Za-z0-9+/=_.~-]{16,2000})")
 _CURL = re.compile(rb"(?:^|\s)(?:-u|--user|--proxy-user)[ =][\"']?([^\s:\"']{1,64}):([^\s\"']{3,128})")
-_PGPASS = re.compile(rb"^[\w.*-]{1,80}:(?:\d{1,5}|\*):[\w*-]{1,64}:[\w-]{1,64}:(\S{6,128})\s*$")
+_PGPASS = re.compile(rb"^[\w.*-]{1,80}:(?:\d{1,5}|\*):[\w*-]{1,64}:[\w-]{1,64}:([^\s:]{6,128})\s*$")
 _NETRC = re.compile(rb"\blogin\s+\S{1,64}\s+password\s+(\S{4,128})")
 _XML = re.compile(
     rb"<(?:[\w.:-]{0,40}(?:password|passwd|secret|token|apikey|passphrase)[\w.:-]{0,20})"
@@ -56,26 +57,32 @@ _PLACES = (
     (_MYSQL, b"mysql", "password", 1),
     (_REDIS, b"redis-cli", "password", 1),
 )
-_FILLED = re.compile(rb"\$\{|\$\(|\{\{|%\(|<")  # in by a shell or a template
 _INSIDE = re.compile(rb"[a-z](?=[A-Z])|[A-Z](?=[a-z][A-Z])")
+_LIKE_WORDS = ("openai_key", "twilio_key")  # begin as words do
 _CONSONANTS = re.compile(rb"[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE)
-_EXPRESSION = re.compile(rb"[()\[\]{}%]")  # of a program
+_EXPRESSION = re.compile(rb"[()\[\]{}%]|\.\?")  # of a program
+# What is no value by its form: what a shell or a template fills in, a path, an address, an expression, an identifier,
+# a version, a hash with dashes, what is cut short, a word with a digit, and what says that it is made up.
 _NO_VALUE = re.compile(
-    rb"[<\[({$%@&*!?|`]|\\|\.\.\.|\{\{|::|->|/(?:etc|var|run|path|home|opt|usr|secrets?|proc)\b|\(\)"
-    rb"|https?:|file:|env[.:]|vault:|arn:|\w+\.\w+\.\w+\(",
+    rb"[<\[({$%@&*!?|`]|\\|\.\.\.|::|->|/(?:etc|var|run|path|home|opt|usr|secrets?|proc)\b|(?i:https?:|file:|env[.:]|vault:"
+    rb"|arn:)|\w+\.\w+\.\w+\(|[^\n]{0,512}?(?:\$\{|\$\(|\{\{|%\(|<|\.\.\.|\xe2\x80\xa6)"
+    rb"|(?:[a-zA-Z]+(?:[-_.][a-zA-Z]*\d{0,3})+|[0-9a-zA-Z]{7,8}(?:-[0-9a-zA-Z]{4}){3}-[0-9a-zA-Z]{8,12}|[\w.]+\([^)]*\)?"
+    rb"|[\w-]+(?:\.[\w-]+)+\.[a-z]{1,6}|v?\d+(?:\.\d+)+|/[\w./-]+|[a-z]{2,6}\d|my[_-]?[a-z]{3,40}\d{0,4}"
+    rb"|[a-z]+(?:[A-Z][a-z]+){1,6}[A-Z]?|[A-Za-z]{2,20}\d?(?:[/:][A-Za-z]{2,30}\d?){0,6}:[A-Za-z]{2,30}"
+    rb"|[A-Za-z]{0,20}(?i:pass|pwd|secret|token)[a-z]{0,8}[\d!@#]{0,4}|[A-Za-z]+1?123(?:4(?:5(?:6)?)?)?!?"
+    rb"|[\w.-]+\.(?:py|sh|js|go|c|h|txt|yaml|yml|json|conf|pem|key|crt|md|html))\Z"
+)
+_SAYS_SO = re.compile(
+    rb"bogus|notareal|not_a_real|fake|dummy|example|change.?me|placeholder|thisis|deadbeef|cafebabe|0123456|1234567"
+    rb"|abcdef|qwerty",
     re.IGNORECASE,
 )
 _WORDS = re.compile(rb"[a-z]+(?:[_-]?[a-z]+){0,6}|[A-Z]+(?:_[A-Z]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+){0,5}")
-_MASKED = re.compile(rb"[xX0*._~+/=:,;!#$%^&()\-\s@?|<>{}\[\]'\"`\\]*")
+_MASKED = re.compile(rb"[xXyY01*._~+/=:,;!#$%^&()\-\s@?|<>{}\[\]'\"`\\]*")
 _NO_SECRET_NAME = re.compile(
     rb"(?:next|page|continuation|lock|cluster|cancel|sync|resume|cursor|start|client)"
     rb"[_.-]?(?:lock[_.-]?)?token|public[_.-]?key|ssh[_.-]?key|key[_.-]?(?:id|name|file|path)",
     re.IGNORECASE,
-)
-_SHAPE = re.compile(
-    rb"[a-zA-Z]+(?:[-_.][a-zA-Z]*\d{0,3})+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-    rb"|[\w.]+\([^)]*\)?|[\w-]+(?:\.[\w-]+)+\.[a-z]{1,6}|v?\d+(?:\.\d+)+|/[\w./-]+|[\w.-]+\.(?:py|sh"
-    rb"|js|go|c|h|txt|yaml|yml|json|conf|pem|key|crt|md|html)"
 )
 
 
@@ -105,7 +112,7 @@ def _assignment() -> re.Pattern[bytes]:
     names = "|".join(map(re.escape, sorted(load_privacy().secret_names, key=len, reverse=True)))
     return re.compile(
         rf"(?:{names})(?:[_.-]?(?:key|id|value|string|data|b64|base64|hash|prod|dev|\d))?[\"']?"
-        rf"\s{{0,8}}(?:=>|:=|==?|:)\s{{0,8}}(?:[\"']([^\"'\n]{{4,512}})[\"']|([^\s\"',;]{{5,512}}))".encode(),
+        rf"\s{{0,8}}(?:=>|:=|==?|:)\s{{0,8}}(?:[\"']([^\"'\n]{{4,512}})[\"']|((?:(?!&\w+=)[^\s\"',;`]){{5,512}}))".encode(),
         re.IGNORECASE,
     )
 
@@ -145,7 +152,8 @@ def known_keys(line: bytes) -> Found:
         (match.start(1), match.end(1), f"secret.{name}")
         for name, pattern in _keys()
         for match in pattern.finditer(line)
-        if not _is_shown(match[1]) and (name not in ("openai_key", "twilio_key") or _is_mixed(match[1]))
+        if not (_is_shown(match[1]) or _is_published(match[1]))
+        and (name not in ("openai_key", "twilio_key") or _is_mixed(match[1]))
     ]
 
 
@@ -176,7 +184,7 @@ def passwords(line: bytes) -> Found:
 
 def _is_secret(value: bytes, shortest: int) -> bool:
     """Whether a value is a secret and not its name, a variable, a path, a word or a placeholder."""
-    if not _is_value(value, shortest) or _SHAPE.fullmatch(value) or value.isdigit():
+    if not _is_value(value, shortest) or value.isdigit():
         return False
     letters = sum(65 <= byte & ~32 <= 90 for byte in value)
     digits = sum(48 <= byte <= 57 for byte in value)
@@ -188,9 +196,9 @@ def _is_secret(value: bytes, shortest: int) -> bool:
 
 def _is_value(value: bytes, shortest: int) -> bool:
     """Whether something is a value that could be secret: long enough, and nothing that is filled in elsewhere."""
-    if len(value) < shortest or b" " in value.strip() or _NO_VALUE.match(value) or _FILLED.search(value):
+    if len(value) < shortest or b" " in value.strip() or _NO_VALUE.match(value):
         return False
-    return not (_is_shown(value) or _is_placeholder(value))
+    return not (_is_shown(value) or _is_placeholder(value)) and _holds_secret(_decoded(value))
 
 
 def _is_gibberish(value: bytes) -> bool:
@@ -203,7 +211,28 @@ def _is_gibberish(value: bytes) -> bool:
 def _is_placeholder(value: bytes) -> bool:
     """Whether a part of a value, or its beginning, says that it is none."""
     parts = [part for part in re.split(rb"[^A-Za-z]+", value.lower()) if part]
-    return any(part in _no_secret() for part in parts) or value.lower().startswith(tuple(_no_secret_begin()))
+    return any(part in _no_secret() for part in parts) or _is_published(value)
+
+
+def _is_published(value: bytes) -> bool:
+    """Whether a value is one that manuals publish, or says that it is made up."""
+    lowered = value.lower()
+    return lowered in _no_secret() or lowered.startswith(_no_secret_begin()) or bool(_SAYS_SO.search(value))
+
+
+def _holds_secret(text: bytes) -> bool:
+    """Whether what a value encodes may be secret: nothing that is known, or something with a secret password."""
+    password = text.strip().rpartition(b":")[2]
+    return not text or (not _is_placeholder(text) and _is_secret(password, 4))
+
+
+def _decoded(value: bytes) -> bytes:
+    """The text that a value is in base64, such as `user:password`; empty where it is none."""
+    try:
+        text = base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
+    except ValueError:
+        return b""
+    return text if text.isascii() and text.strip().decode().isprintable() else b""
 
 
 def _is_shown(value: bytes) -> bool:
@@ -217,7 +246,7 @@ def _is_masked(value: bytes) -> bool:
 
 def _is_mixed(value: bytes) -> bool:
     """Whether letters and digits alternate as in random text; `sk-learn-contrib` has no digit."""
-    return sum(48 <= byte <= 57 for byte in value) >= 3
+    return sum(48 <= byte <= 57 for byte in value) >= 3 or len(_INSIDE.findall(value)) >= 8
 
 
 def _entropy(value: bytes) -> float:

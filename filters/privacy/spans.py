@@ -7,65 +7,60 @@ email, phone, person, username, ip, mac, and secret with what it is behind a dot
 from __future__ import annotations
 
 import bisect
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from filters.privacy import network, people, secrets
 from filters.privacy.marks import (
     ADDRESS,
-    AT,
-    COLONS,
-    HOME,
+    HEADER,
+    KEY,
     KEY_BLOCK,
-    LONG,
+    MAIL,
     PHONE,
-    PROMPT,
-    QUAD,
+    SEARCHED,
     SECRET,
+    SESSION,
     SIGNED,
+    URL,
+    USER,
     mark_lines,
 )
-from filters.stream import FENCE, LOG, Stream, read_stream
+from filters.stream import CODE, LOG, Stream, read_stream
 
 Span = tuple[int, int, str]
-
-_SESSIONS = (
-    b"console",
-    b"shell-session",
-    b"shellsession",
-    b"terminal",
-    b"log",
-    b"syslog",
-    b"ansi",
-    b"pycon",
-    b"session",
-)
-_PUTTY = b"PuTTY-User-Key-File"
 
 
 def find_spans(stream: Stream) -> list[list[Span]]:
     """The spans of each document of a batch."""
     marks = mark_lines(stream)
-    text = stream.data.tobytes()
+    text = memoryview(stream.data)  # type: ignore[arg-type]
     found: list[list[Span]] = [[] for _ in range(len(stream))]
-    if _PUTTY in text:
-        for at in re.finditer(re.escape(_PUTTY), text):
-            marks[_line_of(stream, at.start())] |= KEY_BLOCK
-    marked = np.flatnonzero(marks & ~np.uint16(PROMPT))
+    marked = np.flatnonzero(marks & SEARCHED)
     owners = np.searchsorted(stream.line_offsets, marked, side="right") - 1
-    edges = np.searchsorted(owners, np.arange(len(stream) + 1))
-    for document in np.unique(owners).tolist():
-        lines = marked[edges[document] : edges[document + 1]]
-        found[document] = _of_document(stream, text, document, lines, marks)
-    return found
-
-
-def _line_of(stream: Stream, place: int) -> int:
-    return int(np.searchsorted(stream.lines, place, side="right")) - 1
+    in_code = (stream.line_kinds[marked] == CODE) | (stream.line_kinds[marked] == LOG)
+    rows = (
+        owners,
+        marked,
+        marks[marked],
+        in_code,
+        stream.lines[marked],
+        stream.lines[marked + 1],
+        stream.offsets[owners],
+    )
+    searched = -1  # for blocks of keys
+    for document, line, mark, code, first, last, begin in zip(*(row.tolist() for row in rows), strict=True):
+        here = _of_line(bytes(text[first:last]), mark, code)
+        if mark & SIGNED:
+            here += _closing_names(stream, text, line, document)
+        spans = found[document]
+        spans += [(first - begin + start, first - begin + stop, kind) for start, stop, kind in here]
+        if mark & KEY_BLOCK and document != searched:
+            spans += secrets.private_keys(bytes(text[begin : int(stream.offsets[document + 1])]))
+            searched = document
+    return [without_overlaps(spans) if len(spans) > 1 else spans for spans in found]
 
 
 def spans_of(text: str) -> list[Span]:
@@ -73,46 +68,30 @@ def spans_of(text: str) -> list[Span]:
     return find_spans(read_stream(pa.array([text], pa.large_string())))[0]
 
 
-def _of_document(
-    stream: Stream, text: bytes, document: int, lines: npt.NDArray[np.int64], marks: npt.NDArray[np.uint16]
-) -> list[Span]:
-    begin, end = int(stream.offsets[document]), int(stream.offsets[document + 1])
-    spans: list[Span] = []
-    if int(np.bitwise_or.reduce(marks[lines])) & KEY_BLOCK:
-        spans += secrets.private_keys(text[begin:end])
-    sessions = _Sessions(stream, text, document, marks)
-    for line in lines.tolist():
-        first, last = int(stream.lines[line]), min(end, int(stream.lines[line + 1]))
-        here = _of_line(text[first:last], int(marks[line]), lambda line=line: sessions.has(line))  # type: ignore[misc]
-        if marks[line] & SIGNED:
-            here += _closing_names(stream, text, line, document, first)
-        spans += [(first - begin + start, first - begin + stop, kind) for start, stop, kind in here]
-    return without_overlaps(spans)
-
-
-def _of_line(line: bytes, mark: int, in_session: Callable[[], bool]) -> list[Span]:
+def _of_line(line: bytes, mark: int, in_code: bool) -> list[Span]:
     found: list[Span] = []
-    if mark & (LONG | SECRET):
+    if mark & (KEY | SECRET):
         found += secrets.known_keys(line)
     if mark & SECRET:
         found += secrets.passwords(line)
-    if mark & ADDRESS and mark & AT:
+    if mark & URL:
         found += secrets.url_passwords(line)
-    persons: list[Span] = people.emails(line) if mark & AT else []
-    if mark & SIGNED or mark & AT:
+    persons: list[Span] = people.emails(line, in_code) if mark & MAIL else []
+    if mark & (SIGNED | HEADER):
         persons += people.names(line)
     if mark & PHONE:
-        persons += people.phones(line)
-    if mark & (HOME | AT):
+        persons += people.phones(line, in_code)
+    if mark & USER:
         persons += people.users(line)
-    if mark & (QUAD | COLONS) and (persons or in_session()):
+    if mark & ADDRESS and (mark & SESSION or persons or network.is_access_log(line)):
         found += network.addresses(line)
     return found + persons
 
 
-def _closing_names(stream: Stream, text: bytes, line: int, document: int, first: int) -> list[Span]:
+def _closing_names(stream: Stream, text: memoryview, line: int, document: int) -> list[Span]:
     """The name under `Regards,` or behind a signature's dashes, relative to the line's beginning."""
-    body = text[first : int(stream.lines[line + 1])].rstrip(b"\n")
+    first = int(stream.lines[line])
+    body = bytes(text[first : int(stream.lines[line + 1])]).rstrip(b"\n")
     named = (0, 0) if body.strip() == b"--" else people.closing_name(body)
     if named is None:
         return []
@@ -120,42 +99,11 @@ def _closing_names(stream: Stream, text: bytes, line: int, document: int, first:
         return [(*named, "person")]
     for below in range(line + 1, min(line + 3, int(stream.line_offsets[document + 1]))):
         begin, end = int(stream.lines[below]), int(stream.lines[below + 1])
-        if text[begin:end].strip():
-            alone = people.name_alone(text[begin:end].rstrip(b"\n"))
+        below_it = bytes(text[begin:end]).rstrip(b"\n")
+        if below_it.strip():
+            alone = people.name_alone(below_it)
             return [(begin - first + alone[0], begin - first + alone[1], "person")] if alone else []
     return []
-
-
-class _Sessions:
-    """Which lines of a document stand in a log or in a session of a shell."""
-
-    def __init__(self, stream: Stream, text: bytes, document: int, marks: npt.NDArray[np.uint16]) -> None:
-        self._stream, self._text, self._marks = stream, text, marks
-        self._first, self._last = int(stream.line_offsets[document]), int(stream.line_offsets[document + 1])
-        self._blocks: list[tuple[int, int, bool]] | None = None
-
-    def has(self, line: int) -> bool:
-        """Whether a line is of a log, or in a fence whose language or prompts say that it is a session."""
-        if self._stream.line_kinds[line] == LOG or network.is_access_log(self._line(line)):
-            return True
-        if self._blocks is None:
-            self._blocks = list(self._find())
-        at = bisect.bisect_left(self._blocks, (line,)) - 1
-        return at >= 0 and line < self._blocks[at][1] and self._blocks[at][2]
-
-    def _line(self, line: int) -> bytes:
-        return self._text[int(self._stream.lines[line]) : int(self._stream.lines[line + 1])]
-
-    def _find(self) -> list[tuple[int, int, bool]]:
-        kinds = self._stream.line_kinds[self._first : self._last]
-        fences = (np.flatnonzero(kinds == FENCE) + self._first).tolist()
-        blocks = []
-        for begin, end in zip(fences[::2], [*fences[1::2], self._last], strict=False):
-            info = self._line(begin).strip(b" >`~\n").lower()
-            prompts = bool((self._marks[begin:end] & PROMPT).any())
-            logs = bool((self._stream.line_kinds[begin:end] == LOG).any())
-            blocks.append((begin, end, info.startswith(_SESSIONS) or prompts or logs))
-        return blocks
 
 
 def without_overlaps(spans: Sequence[Span]) -> list[Span]:
