@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from filters.compiled import compiled, inner
 from filters.general import lines, repetition
-from filters.general.characters import ALPHA, PUNCTUATION, Kinds, count_characters, kind_at, kinds
+from filters.general.characters import Kinds, count_characters, kinds
 from filters.general.lines import count_line, count_sentences
 from filters.general.pieces import Pieces, add_line, end_paragraph, no_pieces
 from filters.general.prose import prose_of
 from filters.general.repetition import add, clear, count_in, judge_grams, table_for
-from filters.general.tokens import Places, hash_of, hash_token, split
+from filters.general.tokens import IS_ALPHABETIC, IS_WORD, Places, Tokens, hash_of, hash_token, split, tokens_for
 from filters.stream import Bytes, Hashes, Offsets, Stream
 
 Floats = npt.NDArray[np.float32]
@@ -64,10 +64,10 @@ def scores(stream: Stream) -> dict[str, Floats]:
     data, offsets = prose_of(stream)
     largest = min(_MOST, int(np.max(np.diff(offsets), initial=0)))
     out = np.zeros((len(stream), len(SCORES)), np.float32)
-    begins, ends, sums = (np.empty(largest + 1, np.int32) for _ in range(3))
+    sums = np.empty(largest + 1, np.int32)
     hashes, grams = (np.empty(largest + 1, np.uint64) for _ in range(2))
     work = np.empty((2, largest + 1), np.int32)
-    _judge(data, offsets, kinds(), begins, ends, sums, hashes, work, grams, table_for(largest + 4), out)
+    _judge(data, offsets, kinds(), tokens_for(largest + 1), sums, hashes, work, grams, table_for(largest + 4), out)
     return {name: out[:, column] for column, name in enumerate(SCORES)}
 
 
@@ -76,8 +76,7 @@ def _judge(
     data: Bytes,
     offsets: Offsets,
     kinds: Kinds,
-    begins: Places,
-    ends: Places,
+    line: Tokens,
     sums: Places,
     hashes: Hashes,
     work: Places,
@@ -93,7 +92,7 @@ def _judge(
         counts[:] = 0
         words[:] = 0
         characters = count_characters(text, 0, len(text))
-        tokens = _read_lines(text, characters, kinds, begins, ends, table, counts, words, hashes, sums, row)
+        tokens = _read_lines(text, characters, kinds, line, table, counts, words, hashes, sums, row)
         _write_words(text, tokens, words, row)
         judge_grams(hashes, sums, tokens, characters, work, grams, table, row)
 
@@ -103,8 +102,7 @@ def _read_lines(
     text: Bytes,
     characters: int,
     kinds: Kinds,
-    begins: Places,
-    ends: Places,
+    line: Tokens,
     table: Hashes,
     counts: Ints,
     words: Ints,
@@ -127,7 +125,7 @@ def _read_lines(
             stop += 1
         feeds += stop < len(text)
         all_lines += 1
-        found = split(text, at, stop, kinds, begins, ends)
+        found = split(text, at, stop, kinds, line)
         twice, size = False, 0
         if stop > at:
             value, size = hash_token(text, at, stop), count_characters(text, at, stop)
@@ -136,13 +134,13 @@ def _read_lines(
         elif pieces.open_size:
             pieces = end_paragraph(pieces, table, mask)
         if found:
-            _count_words(text, kinds, begins, ends, found, hashes, sums, tokens, words)
+            _count_words(line, found, hashes, sums, tokens, words)
             tokens += found
             filled += 1
             repeated += size if twice else 0
             count_line(text, at, stop, size, kinds, counts)
             wanted = _SENTENCES - counts[lines.SENTENCES]
-            sentences, drops = count_sentences(text, at, stop, kinds, begins, ends, found, wanted)
+            sentences, drops = count_sentences(text, at, stop, kinds, line.begins, line.ends, found, wanted)
             counts[lines.SENTENCES] += sentences
             counts[lines.CURLY] |= drops == lines.HAS_BRACE
             counts[lines.LOREM] |= drops == lines.HAS_LOREM
@@ -176,45 +174,22 @@ def _write_pieces(text: Bytes, characters: int, pieces: Pieces, row: Floats) -> 
 
 
 @inner
-def _count_words(
-    text: Bytes,
-    kinds: Kinds,
-    begins: Places,
-    ends: Places,
-    count: int,
-    hashes: Hashes,
-    sums: Places,
-    tokens: int,
-    words: Ints,
-) -> None:
-    """Hashes the tokens of a line, sums up their characters, and counts them as Gopher does.
+def _count_words(line: Tokens, count: int, hashes: Hashes, sums: Places, tokens: int, words: Ints) -> None:
+    """Puts the tokens of a line behind those before it, sums up their characters, and counts them as Gopher does.
 
     tokens: how many there are before the line. words: words, their characters, alphabetic tokens, and a bit for each
     stop word.
     """
     for token in range(count):
-        begin, end = begins[token], ends[token]
-        any_of, all_of, size = 0, -1, 0
-        for at in range(begin, end):
-            byte = text[at]
-            if byte < 0x80:
-                any_of |= kinds[byte]
-                all_of &= kinds[byte]
-                size += 1
-            elif byte >= 0xC0:
-                kind = kind_at(text, at, end, kinds)
-                any_of |= kind
-                all_of &= kind
-                size += 1
-        value = hash_token(text, begin, end)
-        is_word = all_of & PUNCTUATION == 0
+        size, kind = line.sizes[token], line.kinds[token]
+        is_word, is_alphabetic = kind & IS_WORD != 0, kind & IS_ALPHABETIC != 0
         words[0] += is_word
         words[1] += size * is_word
-        words[2] += any_of & ALPHA != 0
-        if size <= 4 and any_of & ALPHA:
-            words[3] |= _stop_word(value)
+        words[2] += is_alphabetic
+        if size <= 4 and is_alphabetic:
+            words[3] |= _stop_word(line.hashes[token])
         sums[tokens + token + 1] = sums[tokens + token] + size
-        hashes[tokens + token] = value
+        hashes[tokens + token] = line.hashes[token]
 
 
 @inner

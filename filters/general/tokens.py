@@ -6,6 +6,8 @@ exceptions the rest (`Ill`, `Darent`, emoticons) and units behind numbers are le
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,7 @@ from filters.general.characters import (
     DIGIT,
     HYPHEN,
     LOWER,
+    PUNCTUATION,
     QUOTE,
     SPACE,
     UPPER,
@@ -26,7 +29,7 @@ from filters.general.characters import (
     kind_before,
     width_of,
 )
-from filters.stream import GOLDEN, Bytes
+from filters.stream import GOLDEN, Bytes, Hashes
 
 Places = npt.NDArray[np.int32]
 
@@ -60,37 +63,111 @@ _CANNOT_LETTERS = "cannot"
 _CANNOT = np.array([hash_of(word) for word in (_CANNOT_LETTERS, "Cannot")], np.uint64)
 
 
+IS_WORD, IS_ALPHABETIC = 1, 2  # a token has a character that is no punctuation, has a letter
+
+
+def _plain() -> Bytes:
+    """Of each byte what an ASCII letter or digit makes of a token, 0 for all others."""
+    kinds = np.zeros(256, np.uint8)
+    for byte in range(128):
+        if chr(byte).isalnum():
+            kinds[byte] = IS_WORD | (IS_ALPHABETIC if chr(byte).isalpha() else 0)
+    return kinds
+
+
+_PLAIN = _plain()
+
+
+class Tokens(NamedTuple):
+    """Room for tokens: where each begins and ends, its hash, its characters, and IS_WORD and IS_ALPHABETIC."""
+
+    begins: Places
+    ends: Places
+    hashes: Hashes
+    sizes: Places
+    kinds: Bytes
+
+
+def tokens_for(most: int) -> Tokens:
+    """Room for so many tokens."""
+    begins, ends, sizes = (np.empty(most, np.int32) for _ in range(3))
+    return Tokens(begins, ends, np.empty(most, np.uint64), sizes, np.empty(most, np.uint8))
+
+
 @inner
-def split(data: Bytes, begin: int, end: int, table: Kinds, begins: Places, ends: Places) -> int:
-    """Writes the tokens of a line to `begins` and `ends`, places in `data`; their number."""
+def split(data: Bytes, begin: int, end: int, table: Kinds, tokens: Tokens) -> int:
+    """Writes the tokens of a line; their number.
+
+    Most are runs of ASCII letters and digits between spaces; they are hashed as they are read.
+    """
     at, count = begin, 0
     while at < end:
         if data[at] < 0x80 and table[data[at]] & SPACE:
             at += 1
             continue
-        plain = _end_of_plain(data, at, end, table)
-        stop = _end_of_run(data, plain, end, table)
-        if plain == stop and stop - at != len(_CANNOT_LETTERS):
-            begins[count], ends[count] = at, stop
-            count += stop > at
+        start, any_of = at, np.uint8(0)
+        value, packed = np.uint64(0), np.uint64(0)
+        while at < end:
+            kind = _PLAIN[data[at]]
+            if kind == 0:
+                break
+            if at - start & 7 == 0 and at > start:
+                value, packed = _fold(value, packed), np.uint64(0)
+            packed = (packed << np.uint64(8)) | np.uint64(data[at])
+            any_of |= kind
+            at += 1
+        plain = at
+        at = _end_of_run(data, at, end, table)
+        if plain < at or at - start == len(_CANNOT_LETTERS) or at == start:
+            count = _split_run(data, start, plain, at, table, tokens, count)
+            at = max(at, start + width_of(data[start]))
         else:
-            first, last = _word_in_marks(data, at, plain, stop, table)
-            if first < last:
-                for mark in range(at, first):
-                    count = _append(begins, ends, count, mark, mark + 1)
-                count = _append(begins, ends, count, first, last)
-                for mark in range(last, stop):
-                    count = _append(begins, ends, count, mark, mark + 1)
-            else:
-                count = _split_chunk(data, at, stop, table, begins, ends, count)
-        at = max(stop, at + width_of(data[at]))
+            tokens.begins[count], tokens.ends[count], tokens.hashes[count] = start, at, _fold(value, packed)
+            tokens.sizes[count] = at - start
+            tokens.kinds[count] = any_of
+            count += 1
     return count
 
 
 @inner
-def _end_of_plain(data: Bytes, at: int, end: int, table: Kinds) -> int:
+def _split_run(data: Bytes, begin: int, plain: int, end: int, table: Kinds, tokens: Tokens, before: int) -> int:
+    """Appends the tokens of a run without spaces that is letters and digits up to `plain` at least."""
+    begins, ends, count = tokens.begins, tokens.ends, before
+    first, last = _word_in_marks(data, begin, plain, end, table)
+    if first < last:
+        for mark in range(begin, first):
+            count = _append(begins, ends, count, mark, mark + 1)
+        count = _append(begins, ends, count, first, last)
+        for mark in range(last, end):
+            count = _append(begins, ends, count, mark, mark + 1)
+    else:
+        count = _split_chunk(data, begin, end, table, begins, ends, count)
+    for token in range(before, count):
+        _weigh(data, table, tokens, token)
+    return count
+
+
+@inner
+def _weigh(data: Bytes, table: Kinds, tokens: Tokens, token: int) -> None:
+    """Writes a token's hash, characters and kinds."""
+    begin, end = tokens.begins[token], tokens.ends[token]
+    any_of, all_of, size = 0, -1, 0
+    for at in range(begin, end):
+        byte = data[at]
+        if byte & 0xC0 != 0x80:
+            kind = table[byte] if byte < 0x80 else kind_at(data, at, end, table)
+            any_of |= kind
+            all_of &= kind
+            size += 1
+    tokens.hashes[token], tokens.sizes[token] = hash_token(data, begin, end), size
+    word = IS_WORD if all_of & PUNCTUATION == 0 else 0
+    tokens.kinds[token] = word + (IS_ALPHABETIC if any_of & ALPHA else 0)
+
+
+@inner
+def _end_of_plain(data: Bytes, at: int, end: int) -> int:
     """Where a run of ASCII letters and digits ends."""
-    while at < end and data[at] < 0x80 and table[data[at]] & (ALPHA | DIGIT):
+    while at < end and _PLAIN[data[at]]:
         at += 1
     return at
 
@@ -116,7 +193,7 @@ def _word_in_marks(data: Bytes, begin: int, plain: int, end: int, table: Kinds) 
     if plain == begin:
         while first < end and data[first] < 0x80 and table[data[first]] & (AFFIX | QUOTE):
             first += 1
-        plain = _end_of_plain(data, first, end, table)
+        plain = _end_of_plain(data, first, end)
     last = plain
     if end - plain == 1 and data[plain] == _DOT:
         if last - first < 3 or not table[data[last - 1]] & (LOWER | DIGIT):
@@ -283,7 +360,7 @@ def _split_middle(data: Bytes, begin: int, end: int, table: Kinds, begins: Place
         return _append(begins, ends, count, end - ending, end)
     at, token = begin, begin
     while True:
-        at = _end_of_plain(data, at, end, table)
+        at = _end_of_plain(data, at, end)
         if at >= end:
             break
         width = _infix(data, begin, at, end, table)
