@@ -53,6 +53,25 @@ def test_letters_of_options_may_be_joined(letters):
     assert commands(f"ls -{''.join(letters)} x") == commands(f"ls {apart} x")
 
 
+def test_the_words_of_a_prompt_scattered_over_other_text_are_none():
+    item = ItemSet(
+        "shell", ['Attach the "scratch" storage volume to "/srv/scratch"'], ["attach -t scratch none /srv/scratch"]
+    )
+    index = Index.build([item])
+    answer = "```\nattach -t fast fastfs /srv/fast\n```"
+    near = f"Attach the fast storage volume to /srv/fast:\n\n{answer}"
+    apart = f"Attach the drive that the fast, striped and mirrored, storage of the node and its volume need to /srv/fast:\n\n{answer}"
+    found = index.find(read_stream(pa.array([near, apart], pa.large_string())))
+    assert [[leak.kind for leak in leaks] for leaks in found] == [["near_prompt_answer"], []]
+
+
+def test_an_answer_stands_close_before_its_prompt():
+    prompt = "archive the reports below /mnt/papers that changed within 41 days, and keep permissions."
+    near = f"```\n{ANSWER}\n```\n\nThis is how to {prompt}"
+    apart = f"```\n{ANSWER}\n```\n\n{'Then the night goes on. ' * 8}\n\nHow to {prompt}"
+    assert [[leak.kind for leak in leaks] for leaks in find(near, apart)] == [["near_prompt_answer"], ["answer_only"]]
+
+
 def test_a_long_run_of_a_prompt_is_a_leak_by_itself_and_twelve_words_are_none():
     words = LONG.split()
     (leak,) = find("We saw: " + " ".join(words[2:15]) + ". Then lunch.")[0]

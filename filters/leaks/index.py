@@ -26,8 +26,12 @@ _SHARE = 0.8
 _ANSWER = 0.85
 # The same where all of the prompt's telling words are there.
 _LIKE = 0.75
+# How much longer the words of a prompt may stand apart than in the prompt: values are renamed, but not sentences.
+_STRETCH = 1.5
 # How many words may lie between a prompt and its answer.
 _NEAR = 64
+# The same for an answer that stands before its prompt.
+_NEAR_BEFORE = 16
 # Of leaks of one item at one place the first is told.
 _ORDER = ("prompt_answer", "near_prompt_answer", "exact_run", "answer_only")
 # How far before or behind a prompt's telling words its values stand.
@@ -159,13 +163,14 @@ class Index:
     def _with_answer(self, stream: Stream, document: int, item: int, begin: int, end: int, share: float) -> set[Leak]:
         """The leak of a prompt that was found, if its answer stands near."""
         text = bytes(self.answer_text[self.answer_offsets[item] : self.answer_offsets[item + 1]]).decode()
-        if not text.strip() or (share < 1 and is_short(text)):
+        if not text.strip() or (share < 1 and (is_short(text) or end - begin > _STRETCH * self._reach(item))):
             return set()
-        reach = _NEAR + min(512, int(self.answer_words[item + 1] - self.answer_words[item]))
+        size = min(512, int(self.answer_words[item + 1] - self.answer_words[item]))
+        reach, back = _NEAR + size, _NEAR_BEFORE + size
         first, last = stream.word_offsets[document], stream.word_offsets[document + 1]
         low, high = stream.offsets[document], stream.offsets[document + 1]
         prompt_start, prompt_end = int(stream.starts[begin]), _end_byte(stream, document, end)
-        before = int(stream.starts[begin - reach]) if begin - reach >= first else int(low)
+        before = int(stream.starts[begin - back]) if begin - back >= first else int(low)
         after = int(stream.starts[end + reach]) if end + reach < last else int(high)
         best = (0.0, 0, 0)
         sides = ((prompt_end, after), (before, prompt_start))
@@ -201,6 +206,11 @@ class Index:
         needed = set(self.needed[self.needed_offsets[item] : self.needed_offsets[item + 1]].tolist())
         asked = set(stream.hashes[left:right].tolist()) - needed - stop_words()
         return not asked.isdisjoint(stream.hashes[words[0] + 1 : words[1]].tolist())
+
+    def _reach(self, item: int) -> int:
+        """From the first telling word of a prompt to its last, in words."""
+        places = self.needed_places[self.needed_offsets[item] : self.needed_offsets[item + 1]]
+        return int(places[-1] - places[0] + 1)
 
     def _length(self, item: int) -> int:
         return int(self.prompt_offsets[item + 1] - self.prompt_offsets[item])
