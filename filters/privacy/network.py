@@ -16,22 +16,31 @@ _IPV6 = re.compile(
     rb"){1,6}(?::[0-9a-fA-F]{1,4}){1,6})(?![\w:.])"
 )
 _MAC = re.compile(rb"(?<![\w:-])[0-9a-fA-F]{2}(?:([:-])[0-9a-fA-F]{2})(?:\1[0-9a-fA-F]{2}){4}(?![\w:-])")
-_VERSION = re.compile(rb"(?:version|release|v|rev|section|chapter|oid|build|firmware|driver)[ .:=-]*$", re.IGNORECASE)
+_VERSION = re.compile(
+    rb"(?:version|release|v|rev|section|chapter|oid|build|firmware|driver)[ .:=-]*$|[a-z]/$", re.IGNORECASE
+)
 # What stands before an address of a server: the sign of a resolver, a record of the DNS, a host's name.
 _SERVER = re.compile(
-    rb"(?:(?:^|\s)@|\s-x\s+|\b(?:IN\s+)?A(?:AAA)?\s+|\baddress\s+|\bdial tcp \[?|[\w-]\.[a-z]{2,12}\)? ?\(|PING\s+\(?)$"
+    rb"(?:://(?:[^\s/@]{1,64}@)?\[?|(?:^|\s)@|\s-x\s{1,8}|\bA(?:AAA)?\s{1,40}|\baddress\s{1,8}|\bdial tcp \[?"
+    rb"|[\w-]\.[a-z]{2,12}(?:\)? ?\(|:\d{1,5} => |\s{2,40})|PING\s{1,8}\(?)$"
 )
+# Makers of virtual machines, ranges of standards, and what is written for an example.
 _CONSTANT_MACS = (
     b"00:00:00",
     b"ff:ff:ff",
     b"00:00:5e",
     b"01:00:5e",
     b"33:33",
-    b"52:54:00",
-    b"02:42",
-    b"aa:bb:cc",
+    b"00:16:3e",
+    b"00:0c:29",
+    b"00:05:69",
+    b"00:50:56",
+    b"00:15:5d",
+    b"00:1c:42",
+    b"08:00:27",
+    b"50:54:00",
+    b"00:01:02:03",
     b"00:11:22",
-    b"de:ad:be",
     b"12:34:56",
 )
 
@@ -51,7 +60,8 @@ def addresses(line: bytes) -> Found:
                 found.append((match.start(), match.end(), "ip"))
     for match in _MAC.finditer(line):
         folded = match[0].lower().replace(b"-", b":")
-        if not folded.startswith(_CONSTANT_MACS) and len(set(folded.split(b":"))) > 2:
+        given = not int(folded[:2], 16) & 3  # by a maker, to one device: no software gave it, and it is no group's
+        if given and not folded.startswith(_CONSTANT_MACS) and len(set(folded.split(b":"))) > 2:
             found.append((match.start(), match.end(), "mac"))
     return found
 

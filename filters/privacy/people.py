@@ -41,6 +41,7 @@ _FICTION = re.compile(
     rb"555[ .()/-]{0,2}01[ ]?\d\d$|^(?:\+?1[ .-])?\(?(?:\d{3}\)?[ .-]{1,2}(?:555|(\d)\1\1)|555"
     rb"|8(?:00|22|33|44|55|66|77|88)|900)[) .-]"
 )
+_GOES_ON = re.compile(rb"[:.]\d|\s?(?:[kMG]?Hz|[kMG]i?B|[mun]?s|bytes|seconds)\b")  # behind what is no phone
 _COUNTED = b"0123456789" * 3
 _SPACED = re.compile(rb"\d{3} \d{3} \d{4}")
 # Domains of two letters are countries but for those that files end in; of longer ones these are in use for mail.
@@ -62,7 +63,7 @@ _NO_PHONE = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d+|[0-2](?:\.\d{1,6}
 _REALM = re.compile(rb"[A-Z0-9.-]+")
 # Names before an @ that stand for any: of a form to fill in, or of a thing that has an address.
 _ANY_NAME = re.compile(
-    rb"user[\w.-]*|[\w.-]{0,30}user\d*|(?:your|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|id)"
+    rb"user[\w.-]*|[\w.-]{0,30}user\d*|\d{8,20}\.[\w.-]+|\d{1,9}\.\d{6,}|[0-9a-f]{10,}\.[\w.]+|(?:your?|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|login|id)"
     rb"\w{0,4}|(?:first|given|f)(?:name)?[._-]?(?:last|second|family|sur|l)(?:name)?|(?:node|host|login|account|recipient"
     rb"|sender|address|proper|commit)(?:name|mail)?\d?|[\w.-]{0,30}(?:servicedesk|helpdesk|mailbox|[._-]bot)",
     re.IGNORECASE,
@@ -75,7 +76,11 @@ _ANY_HOST = re.compile(
 # What stands before the address of a person: a name, or a word that says what it is.
 _NAMED = re.compile(
     rb"[A-Z][\w.'\x80-\xff-]+ [A-Z\xc3-\xc5][\w.'\x80-\xff-]*[\"']? ?[<(]$"
-    rb"|(?i:mail|author|maintain|owner|contact|copyright|\bby\b)"
+    rb"|(?i:(?:mail|author|maintainer|owner|contact|to|from|cc)[\"']?\s?[:=]?\s{0,4}[\"'<(]?)$|(?i:copyright|author|\bby\b)"
+)
+# Hosts that serve machines and lists, by their first name.
+_SERVICES = (
+    r"(?:bugs?|qa|buildd|packages|tracker|tickets?|issues|support|security|groups|forums?|news|notifications|reply|rt)"
 )
 _LIST = re.compile(rb"mailing[ -]list", re.IGNORECASE)
 _NEAR = 60
@@ -87,7 +92,7 @@ _NOBODY = re.compile(
 )
 _FILE = re.compile(
     rb"[\w.-]*\.(?:sh|log|py|pl|rb|js|c|h|txt|conf|cfg|ini|socket?|json|ya?ml|pem|pub|tar|t?gz|bz2|xz|zip|img|iso|md|html?|db"
-    rb"|sql|xml|jar|so|d|bak)|www\..*",
+    rb"|sql|xml|jar|so|d|bak|com|org|net|io|edu)|www\..*",
     re.IGNORECASE,
 )
 _ADDRESS_BEHIND = re.compile(rb"\"?\s*<([\w.+%$-]{1,64})@([\w.$-]{1,255})")
@@ -108,7 +113,7 @@ def _given_names() -> frozenset[bytes]:
 @cache
 def _no_mail() -> re.Pattern[bytes]:
     hosts = "|".join(re.escape(host) for host in (*load_privacy().no_mail, *load_privacy().list_domains))
-    return re.compile(rf"(?:^|\.)(?:{hosts})$|^lists?[.-]|\.lists\.|^example".encode(), re.IGNORECASE)
+    return re.compile(rf"(?:^|\.)(?:{hosts})$|^lists?[.-]|\.lists\.|^example|^{_SERVICES}\.".encode(), re.IGNORECASE)
 
 
 @cache
@@ -192,7 +197,7 @@ def phones(line: bytes, in_code: bool = False) -> Found:
     for pattern in (_INTERNATIONAL, _AMERICAN, _LOCAL):
         for match in pattern.finditer(line):
             number = match[0]
-            if not _may_be_phone(number) or re.match(rb"[:.]\d", line[match.end() : match.end() + 2]):
+            if not _may_be_phone(number) or _GOES_ON.match(line, match.end()):
                 continue
             called = pattern is not _LOCAL and (b"+" in number or not (in_code or _SPACED.match(number)))
             if called or _is_called(line, match.start(), in_code or pattern is _LOCAL):
