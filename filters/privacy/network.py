@@ -21,9 +21,10 @@ _VERSION = re.compile(
 )
 # What stands before an address of a server: the sign of a resolver, a record of the DNS, a host's name.
 _SERVER = re.compile(
-    rb"(?:://(?:[^\s/@]{1,64}@)?\[?|(?:^|\s)@|\s-x\s{1,8}|\bA(?:AAA)?\s{1,40}|\baddress\s{1,8}|\bdial tcp \[?"
+    rb"(?:://(?:[^\s/@]{1,64}@)?\[?|(?:^|\s)@|\s-x\s{1,8}|\bA(?:AAA)?\s{1,40}|\bhas (?:IPv6 )?address |\bdial tcp \[?"
     rb"|[\w-]\.[a-z]{2,12}(?:\)? ?\(|:\d{1,5} => |\s{2,40})|PING\s{1,8}\(?)$"
 )
+_CLIENT = re.compile(rb"(?<!bytes )from \S{1,60} ?\($")
 # Makers of virtual machines, ranges of standards, and what is written for an example.
 _CONSTANT_MACS = (
     b"00:00:00",
@@ -31,6 +32,18 @@ _CONSTANT_MACS = (
     b"00:00:5e",
     b"01:00:5e",
     b"33:33",
+    b"52:54:00",
+    b"fe:54:00",
+    b"fa:16:3e",
+    b"fe:16:3e",
+    b"02:42",
+    b"02:00:00",
+    b"0a:58",
+    b"ee:ee:ee",
+    b"aa:00:00",
+    b"aa:bb:cc",
+    b"de:ad:be",
+    b"01:80:c2",
     b"00:16:3e",
     b"00:0c:29",
     b"00:05:69",
@@ -55,15 +68,19 @@ def addresses(line: bytes) -> Found:
     found = []
     for pattern in (_IPV4, _IPV6):
         for match in pattern.finditer(line):
-            before = line[max(0, match.start() - 40) : match.start()]
-            if _is_public(match[0]) and not (_VERSION.search(before) or _SERVER.search(before)):
+            before = line[max(0, match.start() - 80) : match.start()]
+            if _is_public(match[0]) and not (_VERSION.search(before) or _is_server(before)):
                 found.append((match.start(), match.end(), "ip"))
     for match in _MAC.finditer(line):
         folded = match[0].lower().replace(b"-", b":")
-        given = not int(folded[:2], 16) & 3  # by a maker, to one device: no software gave it, and it is no group's
-        if given and not folded.startswith(_CONSTANT_MACS) and len(set(folded.split(b":"))) > 2:
+        if not folded.startswith(_CONSTANT_MACS) and len(set(folded.split(b":"))) > 2:
             found.append((match.start(), match.end(), "mac"))
     return found
+
+
+def _is_server(before: bytes) -> bool:
+    """Whether the text before an address says that it is a server's; what a connection comes from is a client."""
+    return bool(_SERVER.search(before)) and not _CLIENT.search(before)
 
 
 def _is_public(text: bytes) -> bool:
@@ -81,7 +98,7 @@ def _is_public(text: bytes) -> bool:
     return address.is_global and not address.is_multicast and str(address) not in _known()
 
 
-_ACCESS = re.compile(rb"[\w.:]{7,45} \S{1,40} \S{1,40} \[\d")
+_ACCESS = re.compile(rb"(?:[\w.:-]{4,80} )?[\w.:]{7,45} \S{1,40} \S{1,40} \[\d")
 _DAEMON = re.compile(
     rb"\b[a-z][\w-]{1,30}\[\d{1,7}\]: |\b(?:rhost|client_ip|remote_addr|src_ip|clientip|x-forwarded-for)[\"']?[=:]",
     re.IGNORECASE,

@@ -63,8 +63,8 @@ _NO_PHONE = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d+|[0-2](?:\.\d{1,6}
 _REALM = re.compile(rb"[A-Z0-9.-]+")
 # Names before an @ that stand for any: of a form to fill in, or of a thing that has an address.
 _ANY_NAME = re.compile(
-    rb"user[\w.-]*|[\w.-]{0,30}user\d*|\d{8,20}\.[\w.-]+|\d{1,9}\.\d{6,}|[0-9a-f]{10,}\.[\w.]+|(?:your?|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|login|id)"
-    rb"\w{0,4}|(?:first|given|f)(?:name)?[._-]?(?:last|second|family|sur|l)(?:name)?|(?:node|host|login|account|recipient"
+    rb"user[\w.-]*|(?:[\w-]{1,20}[._-])?user\d*|(?:my|test|demo|some|new|old|db|app|sys|guest|local|remote|owner|remove|admin|super|power|domain|any|other|each|joe|l)user\d*|\d{8,20}\.[\w.-]+|\d{1,9}\.\d{6,}|[0-9a-f]{10,}\.[\w.]+|(?:your?|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|login|user_?id)"
+    rb"\w{0,4}|(?:first|given)(?:name)?[._-]?(?:last|second|family|sur)(?:name)?|f[._-]?last(?:name)?|(?:node|host|login|account|recipient"
     rb"|sender|address|proper|commit)(?:name|mail)?\d?|[\w.-]{0,30}(?:servicedesk|helpdesk|mailbox|[._-]bot)",
     re.IGNORECASE,
 )
@@ -88,11 +88,11 @@ _NEAR = 60
 _NOBODY = re.compile(
     rb"(?i:\b(?:name|author|system|daemon|team|committee|contributors?|maintainers?|developers?|community|project|group"
     rb"|foundation|inc|list|crew|staff|users?|support|everyone|all|advance|john doe|jane doe|richard roe|mary moe"
-    rb"|joe bloggs|fred bloggs|joe user|(?:joe|john|jane) (?:smith|public))\b)|^(?:Alice|Bob|Carol|Eve|Mallory)\b"
+    rb"|joe bloggs|fred bloggs|joe user|joe (?:smith|public))\b)|^(?:Alice|Bob|Carol|Eve|Mallory)\b"
 )
 _FILE = re.compile(
-    rb"[\w.-]*\.(?:sh|log|py|pl|rb|js|c|h|txt|conf|cfg|ini|socket?|json|ya?ml|pem|pub|tar|t?gz|bz2|xz|zip|img|iso|md|html?|db"
-    rb"|sql|xml|jar|so|d|bak|com|org|net|io|edu)|www\..*",
+    rb"[\w.-]*\.(?:sh|log|py|pl|rb|js|txt|conf|cfg|ini|socket?|json|ya?ml|pem|pub|tar|t?gz|bz2|xz|zip|img|iso|md|html?|db"
+    rb"|sql|xml|jar|bak|com|org|net|io|edu)|www\..*",
     re.IGNORECASE,
 )
 _ADDRESS_BEHIND = re.compile(rb"\"?\s*<([\w.+%$-]{1,64})@([\w.$-]{1,255})")
@@ -174,7 +174,10 @@ def is_user(name: bytes) -> bool:
         return False
     if _FILE.fullmatch(lowered):
         return False
-    return not re.fullmatch(rb"(?:user|name|your|my|the|some|test|x+)[\w.-]*|[\w.-]*(?:user|name)|[a-z.]{0,2}", lowered)
+    return not re.fullmatch(
+        rb"(?:user|name|your|my|the|some|test|x+)[\w.-]*|(?:[\w-]*[._-])?user|(?:my|test|demo|some|new|old|db|app|sys|guest|local|remote|owner|remove|admin|super|power|domain|any|other|each|joe|l)user\d*|[\w.-]*name|[a-z.]{0,2}",
+        lowered,
+    )
 
 
 def users(line: bytes) -> Found:
@@ -200,7 +203,7 @@ def phones(line: bytes, in_code: bool = False) -> Found:
             if not _may_be_phone(number) or _GOES_ON.match(line, match.end()):
                 continue
             called = pattern is not _LOCAL and (b"+" in number or not (in_code or _SPACED.match(number)))
-            if called or _is_called(line, match.start(), in_code or pattern is _LOCAL):
+            if called or _is_called(line, match.start(), pattern is _LOCAL, in_code):
                 found.append((match.start(), match.end(), "phone"))
     return found
 
@@ -212,11 +215,11 @@ def _may_be_phone(number: bytes) -> bool:
     return not (_FICTION.search(number) or _DATE.match(number) or _NO_PHONE.fullmatch(number))
 
 
-def _is_called(line: bytes, start: int, strictly: bool) -> bool:
-    """Whether a word says that a number is of a telephone: shortly before it, or somewhere near."""
+def _is_called(line: bytes, start: int, strictly: bool, in_code: bool) -> bool:
+    """Whether a word says that a number is of a telephone: shortly before it, before it in code, or somewhere near."""
     if strictly:
         return bool(_phone_word().search(line[max(0, start - 24) : start]))
-    near = line[max(0, start - _NEAR) : start + _NEAR]
+    near = line[max(0, start - _NEAR) : start + (0 if in_code else _NEAR)]
     return bool(_phone_word().search(near) or _CALL.search(near))
 
 
