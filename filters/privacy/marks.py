@@ -83,7 +83,7 @@ _SESSIONS = tuple(
         ("console", "shell-session", "shellsession", "terminal", "log", "syslog", "ansi", "pycon", "session"),
     )
 )
-_PHONES = tuple(map(_letters, ("phone", "tel", "mobile", "cell", "fax", "whatsapp", "pager", "extension", "hotline")))
+_PHONES = tuple(map(_letters, ("phone", "tel", "mobile", "cell", "fax", "whatsapp", "pager", "hotline")))
 _COMMANDS = tuple(map(_letters, ("sshpass", "mysql", "redis-cli")))
 _HOMES = tuple(map(_letters, ("/home/", "/users/")))
 _FOLDERS = tuple(map(_letters, ("users\\", "documents and settings\\")))

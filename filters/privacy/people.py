@@ -41,6 +41,7 @@ _FICTION = re.compile(
     rb"555[ .()/-]{0,2}01[ ]?\d\d$|^(?:\+?1[ .-])?\(?(?:\d{3}\)?[ .-]{1,2}(?:555|(\d)\1\1)|555"
     rb"|8(?:00|22|33|44|55|66|77|88)|900)[) .-]"
 )
+_GOES_ON = re.compile(rb"[:.]\d|\s?(?:[kMG]?Hz|[kMG]i?B|[mun]?s|bytes|seconds)\b")  # behind what is no phone
 _COUNTED = b"0123456789" * 3
 _SPACED = re.compile(rb"\d{3} \d{3} \d{4}")
 # Domains of two letters are countries but for those that files end in; of longer ones these are in use for mail.
@@ -62,8 +63,8 @@ _NO_PHONE = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d+|[0-2](?:\.\d{1,6}
 _REALM = re.compile(rb"[A-Z0-9.-]+")
 # Names before an @ that stand for any: of a form to fill in, or of a thing that has an address.
 _ANY_NAME = re.compile(
-    rb"user[\w.-]*|[\w.-]{0,30}user\d*|(?:your|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|id)"
-    rb"\w{0,4}|(?:first|given|f)(?:name)?[._-]?(?:last|second|family|sur|l)(?:name)?|(?:node|host|login|account|recipient"
+    rb"user[\w.-]*|(?:[\w-]{1,20}[._-])?user\d*|(?:my|test|demo|some|new|old|db|app|sys|guest|local|remote|owner|remove|admin|super|power|domain|any|other|each|joe|l)user\d*|\d{8,20}\.[\w.-]+|\d{1,9}\.\d{6,}|[0-9a-f]{10,}\.[\w.]+|(?:your?|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|login|user_?id)"
+    rb"\w{0,4}|(?:first|given)(?:name)?[._-]?(?:last|second|family|sur)(?:name)?|f[._-]?last(?:name)?|(?:node|host|login|account|recipient"
     rb"|sender|address|proper|commit)(?:name|mail)?\d?|[\w.-]{0,30}(?:servicedesk|helpdesk|mailbox|[._-]bot)",
     re.IGNORECASE,
 )
@@ -75,7 +76,11 @@ _ANY_HOST = re.compile(
 # What stands before the address of a person: a name, or a word that says what it is.
 _NAMED = re.compile(
     rb"[A-Z][\w.'\x80-\xff-]+ [A-Z\xc3-\xc5][\w.'\x80-\xff-]*[\"']? ?[<(]$"
-    rb"|(?i:mail|author|maintain|owner|contact|copyright|\bby\b)"
+    rb"|(?i:(?:mail|author|maintainer|owner|contact|to|from|cc)[\"']?\s?[:=]?\s{0,4}[\"'<(]?)$|(?i:copyright|author|\bby\b)"
+)
+# Hosts that serve machines and lists, by their first name.
+_SERVICES = (
+    r"(?:bugs?|qa|buildd|packages|tracker|tickets?|issues|support|security|groups|forums?|news|notifications|reply|rt)"
 )
 _LIST = re.compile(rb"mailing[ -]list", re.IGNORECASE)
 _NEAR = 60
@@ -83,11 +88,11 @@ _NEAR = 60
 _NOBODY = re.compile(
     rb"(?i:\b(?:name|author|system|daemon|team|committee|contributors?|maintainers?|developers?|community|project|group"
     rb"|foundation|inc|list|crew|staff|users?|support|everyone|all|advance|john doe|jane doe|richard roe|mary moe"
-    rb"|joe bloggs|fred bloggs|joe user|(?:joe|john|jane) (?:smith|public))\b)|^(?:Alice|Bob|Carol|Eve|Mallory)\b"
+    rb"|joe bloggs|fred bloggs|joe user|joe (?:smith|public))\b)|^(?:Alice|Bob|Carol|Eve|Mallory)\b"
 )
 _FILE = re.compile(
-    rb"[\w.-]*\.(?:sh|log|py|pl|rb|js|c|h|txt|conf|cfg|ini|socket?|json|ya?ml|pem|pub|tar|t?gz|bz2|xz|zip|img|iso|md|html?|db"
-    rb"|sql|xml|jar|so|d|bak)|www\..*",
+    rb"[\w.-]*\.(?:sh|log|py|pl|rb|js|txt|conf|cfg|ini|socket?|json|ya?ml|pem|pub|tar|t?gz|bz2|xz|zip|img|iso|md|html?|db"
+    rb"|sql|xml|jar|bak|com|org|net|io|edu)|www\..*",
     re.IGNORECASE,
 )
 _ADDRESS_BEHIND = re.compile(rb"\"?\s*<([\w.+%$-]{1,64})@([\w.$-]{1,255})")
@@ -108,7 +113,7 @@ def _given_names() -> frozenset[bytes]:
 @cache
 def _no_mail() -> re.Pattern[bytes]:
     hosts = "|".join(re.escape(host) for host in (*load_privacy().no_mail, *load_privacy().list_domains))
-    return re.compile(rf"(?:^|\.)(?:{hosts})$|^lists?[.-]|\.lists\.|^example".encode(), re.IGNORECASE)
+    return re.compile(rf"(?:^|\.)(?:{hosts})$|^lists?[.-]|\.lists\.|^example|^{_SERVICES}\.".encode(), re.IGNORECASE)
 
 
 @cache
@@ -169,7 +174,10 @@ def is_user(name: bytes) -> bool:
         return False
     if _FILE.fullmatch(lowered):
         return False
-    return not re.fullmatch(rb"(?:user|name|your|my|the|some|test|x+)[\w.-]*|[\w.-]*(?:user|name)|[a-z.]{0,2}", lowered)
+    return not re.fullmatch(
+        rb"(?:user|name|your|my|the|some|test|x+)[\w.-]*|(?:[\w-]*[._-])?user|(?:my|test|demo|some|new|old|db|app|sys|guest|local|remote|owner|remove|admin|super|power|domain|any|other|each|joe|l)user\d*|[\w.-]*name|[a-z.]{0,2}",
+        lowered,
+    )
 
 
 def users(line: bytes) -> Found:
@@ -192,10 +200,10 @@ def phones(line: bytes, in_code: bool = False) -> Found:
     for pattern in (_INTERNATIONAL, _AMERICAN, _LOCAL):
         for match in pattern.finditer(line):
             number = match[0]
-            if not _may_be_phone(number) or re.match(rb"[:.]\d", line[match.end() : match.end() + 2]):
+            if not _may_be_phone(number) or _GOES_ON.match(line, match.end()):
                 continue
             called = pattern is not _LOCAL and (b"+" in number or not (in_code or _SPACED.match(number)))
-            if called or _is_called(line, match.start(), in_code or pattern is _LOCAL):
+            if called or _is_called(line, match.start(), pattern is _LOCAL, in_code):
                 found.append((match.start(), match.end(), "phone"))
     return found
 
@@ -207,11 +215,11 @@ def _may_be_phone(number: bytes) -> bool:
     return not (_FICTION.search(number) or _DATE.match(number) or _NO_PHONE.fullmatch(number))
 
 
-def _is_called(line: bytes, start: int, strictly: bool) -> bool:
-    """Whether a word says that a number is of a telephone: shortly before it, or somewhere near."""
+def _is_called(line: bytes, start: int, strictly: bool, in_code: bool) -> bool:
+    """Whether a word says that a number is of a telephone: shortly before it, before it in code, or somewhere near."""
     if strictly:
         return bool(_phone_word().search(line[max(0, start - 24) : start]))
-    near = line[max(0, start - _NEAR) : start + _NEAR]
+    near = line[max(0, start - _NEAR) : start + (0 if in_code else _NEAR)]
     return bool(_phone_word().search(near) or _CALL.search(near))
 
 

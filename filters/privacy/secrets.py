@@ -61,22 +61,28 @@ _INSIDE = re.compile(rb"[a-z](?=[A-Z])|[A-Z](?=[a-z][A-Z])")
 _LIKE_WORDS = ("openai_key", "twilio_key")  # begin as words do
 _CONSONANTS = re.compile(rb"[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE)
 _EXPRESSION = re.compile(rb"[()\[\]{}%]|\.\?")  # of a program
+_WORD = rb"(?:[A-Z]{0,4}[a-z]+(?:[A-Z][a-z]+){0,4}|[A-Z]+)"
 # What is no value by its form: what a shell or a template fills in, a path, an address, an expression, an identifier,
 # a version, a hash with dashes, what is cut short, a word with a digit, and what says that it is made up.
 _NO_VALUE = re.compile(
     rb"[<\[({$%@&*!?|`]|\\|\.\.\.|::|->|/(?:etc|var|run|path|home|opt|usr|secrets?|proc)\b|(?i:https?:|file:|env[.:]|vault:"
     rb"|arn:)|\w+\.\w+\.\w+\(|[^\n]{0,512}?(?:\$\{|\$\(|\{\{|%\(|<|\.\.\.|\xe2\x80\xa6)"
-    rb"|(?:[a-zA-Z]+(?:[-_.][a-zA-Z]*\d{0,3})+|[0-9a-zA-Z]{7,8}(?:-[0-9a-zA-Z]{4}){3}-[0-9a-zA-Z]{8,12}|[\w.]+\([^)]*\)?"
+    rb"|(?:"
+    + _WORD
+    + rb"(?:[-_.](?:"
+    + _WORD
+    + rb")?\d{0,3})+|[0-9a-zA-Z]{7,8}(?:-[0-9a-zA-Z]{4}){3}-[0-9a-zA-Z]{8,12}|[\w.]+\([^)]*\)?"
     rb"|[\w-]+(?:\.[\w-]+)+\.[a-z]{1,6}|v?\d+(?:\.\d+)+|/[\w./-]+|[a-z]{2,6}\d|my[_-]?[a-z]{3,40}\d{0,4}"
     rb"|[a-z]+(?:[A-Z][a-z]+){1,6}[A-Z]?|[A-Za-z]{2,20}\d?(?:[/:][A-Za-z]{2,30}\d?){0,6}:[A-Za-z]{2,30}"
-    rb"|[A-Za-z]{0,20}(?i:pass|pwd|secret|token)[a-z]{0,8}[\d!@#]{0,4}|[A-Za-z]+1?123(?:4(?:5(?:6)?)?)?!?"
     rb"|[\w.-]+\.(?:py|sh|js|go|c|h|txt|yaml|yml|json|conf|pem|key|crt|md|html))\Z"
 )
 _SAYS_SO = re.compile(
-    rb"bogus|notareal|not_a_real|fake|dummy|example|change.?me|placeholder|thisis|deadbeef|cafebabe|0123456|1234567"
-    rb"|abcdef|qwerty",
+    rb"bogus|notareal|not_a_real|fake|dummy|example|change.?me|placeholder|thisis|deadbeef|cafebabe",
     re.IGNORECASE,
 )
+_SAMPLES = re.compile(rb"EXAMPLE|eyJzdWIiOiIxMjM0NTY3ODkwI|4eC39HqLyjWDarjtT1zdp7dc", re.IGNORECASE)  # of keys
+_SAID_ODDLY = re.compile(rb"(?:(?:password|passwd|secret|secure|changeme|letmein)[_.-]?){1,3}", re.IGNORECASE)
+_AS_WORDS = bytes.maketrans(b"013457@$!", b"oleastasi")  # S3cr37 is a word
 _WORDS = re.compile(rb"[a-z]+(?:[_-]?[a-z]+){0,6}|[A-Z]+(?:_[A-Z]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+){0,5}")
 _MASKED = re.compile(rb"[xXyY01*._~+/=:,;!#$%^&()\-\s@?|<>{}\[\]'\"`\\]*")
 _NO_SECRET_NAME = re.compile(
@@ -134,7 +140,8 @@ def private_keys(text: bytes) -> Found:
         end = b"-----END " + begin[1] + b"-----"
         stop = text.find(end, begin.end(), begin.end() + 20_000)
         body = stop if stop >= 0 else begin.end()
-        if body - begin.end() >= _SHORTEST_KEY and _KEY_BODY.fullmatch(text, begin.end(), body):
+        elided = text.find(b"...", begin.end(), body) >= 0
+        if not elided and body - begin.end() >= _SHORTEST_KEY and _KEY_BODY.fullmatch(text, begin.end(), body):
             spans.append((begin.end(), body, "secret.private_key"))
     for lines in _PUTTY.finditer(text):
         stop = lines.end()
@@ -152,8 +159,7 @@ def known_keys(line: bytes) -> Found:
         (match.start(1), match.end(1), f"secret.{name}")
         for name, pattern in _keys()
         for match in pattern.finditer(line)
-        if not (_is_shown(match[1]) or _is_published(match[1]))
-        and (name not in ("openai_key", "twilio_key") or _is_mixed(match[1]))
+        if not _is_shown(match[1]) and (name not in ("openai_key", "twilio_key") or _is_mixed(match[1]))
     ]
 
 
@@ -210,14 +216,20 @@ def _is_gibberish(value: bytes) -> bool:
 
 def _is_placeholder(value: bytes) -> bool:
     """Whether a part of a value, or its beginning, says that it is none."""
-    parts = [part for part in re.split(rb"[^A-Za-z]+", value.lower()) if part]
-    return any(part in _no_secret() for part in parts) or _is_published(value)
+    lowered = value.lower()
+    words = [part for part in re.split(rb"[^a-z]+", lowered) if len(part) > 3]
+    words += re.split(rb"[^a-z0-9]+", lowered)  # a short word between digits is of a random text
+    return not _no_secret().isdisjoint(words) or _is_published(value)
 
 
 def _is_published(value: bytes) -> bool:
     """Whether a value is one that manuals publish, or says that it is made up."""
     lowered = value.lower()
-    return lowered in _no_secret() or lowered.startswith(_no_secret_begin()) or bool(_SAYS_SO.search(value))
+    return (
+        lowered in _no_secret()
+        or lowered.startswith(_no_secret_begin())
+        or bool(_SAYS_SO.search(value) or _SAID_ODDLY.fullmatch(value.translate(_AS_WORDS)))
+    )
 
 
 def _holds_secret(text: bytes) -> bool:
@@ -237,7 +249,7 @@ def _decoded(value: bytes) -> bytes:
 
 def _is_shown(value: bytes) -> bool:
     """Whether a key is one that documentation shows."""
-    return b"EXAMPLE" in value.upper() or _is_masked(value) or len(set(value)) < min(5, len(value))
+    return bool(_SAMPLES.search(value)) or _is_masked(value) or len(set(value)) < min(5, len(value))
 
 
 def _is_masked(value: bytes) -> bool:
@@ -245,8 +257,10 @@ def _is_masked(value: bytes) -> bool:
 
 
 def _is_mixed(value: bytes) -> bool:
-    """Whether letters and digits alternate as in random text; `sk-learn-contrib` has no digit."""
-    return sum(48 <= byte <= 57 for byte in value) >= 3 or len(_INSIDE.findall(value)) >= 8
+    """Whether capitals, small letters and digits alternate as in random text; `sk-ecdsa-sha2-nistp256` does not."""
+    if all(byte in b"0123456789abcdef" for byte in value):
+        return sum(48 <= byte <= 57 for byte in value) >= 3
+    return len(_INSIDE.findall(value)) >= 3 and (any(48 <= byte <= 57 for byte in value) or len(value) >= 32)
 
 
 def _entropy(value: bytes) -> float:
