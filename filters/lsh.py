@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from filters.hashing import GOLDEN
 from filters.minhash import Words32
 from filters.stream import Hashes
 
@@ -27,7 +28,7 @@ def band_hashes(signatures: Words32, bands: int, rows: int) -> Hashes:
     for band in range(bands):
         value = np.full(len(signatures), band, dtype=np.uint64)
         for column in range(band * rows, (band + 1) * rows):
-            value = _mix(value * np.uint64(0x9E3779B97F4A7C15) + signatures[:, column].astype(np.uint64))
+            value = _mix(value * GOLDEN + signatures[:, column].astype(np.uint64))
         out[:, band] = value
     return out
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import compiled, inlined
+from filters.hashing import FNV_OFFSET, FNV_PRIME
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -20,8 +21,6 @@ LEAF, INLINE, CLOSES_INLINE = 1, 2, 4
 _SLOTS = 1 << 11
 _MAX_NAMES = 1500  # of a page; of further ones no end tag counts
 _RUN = 128  # bytes
-_FNV_OFFSET = np.uint64(0xCBF29CE484222325)
-_FNV_PRIME = np.uint64(0x100000001B3)
 _LESS_THAN, _GREATER_THAN, _SLASH = 60, 62, 47
 
 
@@ -64,9 +63,9 @@ def element_names(kinds: Iterable[tuple[str, int]]) -> Names:
     """Lower-case ASCII names of elements, and what each is: bits."""
     names = Names(np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.uint8))
     for name, kind in kinds:
-        key = int(_FNV_OFFSET)
+        key = int(FNV_OFFSET)
         for byte in name.encode():
-            key = (key ^ byte) * int(_FNV_PRIME) % (1 << 64)
+            key = (key ^ byte) * int(FNV_PRIME) % (1 << 64)
         slot = key % _SLOTS
         while names.keys[slot] not in (0, key):
             slot = (slot + 1) % _SLOTS
@@ -113,9 +112,9 @@ def _count_tags(data: Bytes, keys: Hashes, kinds: Bytes, opened: Ints) -> tuple[
         if i < read or at >= size or not 97 <= data[at] | 32 <= 122:
             continue
         count += 1
-        key = _FNV_OFFSET
+        key = FNV_OFFSET
         while at < size and data[at] > 32 and data[at] != _SLASH and data[at] != _GREATER_THAN:
-            key = (key ^ np.uint64(_lower(data[at]))) * _FNV_PRIME
+            key = (key ^ np.uint64(_lower(data[at]))) * FNV_PRIME
             at += 1
         read = at
         slot = np.int64(key & np.uint64(_SLOTS - 1))

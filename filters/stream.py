@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.compiled import compiled, inlined, inner
+from filters.hashing import FNV_OFFSET, FNV_PRIME, GOLDEN, mix
 
 Bytes = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]
@@ -49,10 +50,6 @@ _CHARACTERS, _LETTERS, _WORD_BYTES, _CODE_BYTES = range(12, 16)
 # Where the words and lines of each kind are counted; FENCE and BLANK have none.
 _WORDS_OF = np.array([_PROSE_WORDS, _PROSE_WORDS, _PROSE_WORDS, _TABLE_WORDS, _CODE_WORDS, _LOG_WORDS, -1, -1])
 _LINES_OF = np.array([_PROSE_LINES, _HEADING_LINES, _ITEM_LINES, _TABLE_LINES, _CODE_LINES, _LOG_LINES, -1, -1])
-
-FNV_OFFSET = np.uint64(0xCBF29CE484222325)
-FNV_PRIME = np.uint64(0x100000001B3)
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 # What a byte is.
 _WORD, _LETTER, _CHARACTER, _DIGIT, _UPPER = 1, 2, 4, 8, 16
@@ -142,14 +139,6 @@ def _buffers(texts: pa.Array) -> tuple[Bytes, Offsets]:
     offsets = np.frombuffer(offset_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
     data = np.frombuffer(data_buffer, dtype=np.uint8) if data_buffer else np.empty(0, dtype=np.uint8)
     return data[offsets[0] : offsets[-1]], offsets - offsets[0]
-
-
-@inlined
-def mix(value: np.uint64) -> np.uint64:
-    """The finaliser of SplitMix64: spreads every input bit over the output."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
 
 
 @inner

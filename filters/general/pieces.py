@@ -8,7 +8,8 @@ import numpy as np
 
 from filters.compiled import inner
 from filters.general.repetition import add, count_in
-from filters.stream import GOLDEN, Hashes, mix
+from filters.hashing import GOLDEN, mix
+from filters.stream import Hashes
 
 _SALT = np.uint64(0x2545F4914F6CDD1D)  # a paragraph of one line is no copy of that line
 

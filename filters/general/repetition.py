@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import inlined, inner
-from filters.stream import GOLDEN, Hashes
+from filters.hashing import GOLDEN
+from filters.stream import Hashes
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]

@@ -29,7 +29,8 @@ from filters.general.characters import (
     kind_before,
     width_of,
 )
-from filters.stream import GOLDEN, Bytes, Hashes
+from filters.hashing import GOLDEN
+from filters.stream import Bytes, Hashes
 
 Places = npt.NDArray[np.int32]
 

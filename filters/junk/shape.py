@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import compiled, inner
+from filters.hashing import FNV_PRIME, GOLDEN, mix
 from filters.junk.phrases import Table, look_up, table_of
 from filters.stream import (
     BLANK,
@@ -22,7 +23,6 @@ from filters.stream import (
     Offsets,
     Stream,
     hash_words,
-    mix,
 )
 from manifests.load import load_junk
 
@@ -60,7 +60,6 @@ _SPACE, _BACKTICK, _DASH, _COLON, _EQUALS, _SLASH, _DOLLAR, _DOT = 32, 96, 45, 5
 _NOISE_LINE = 24  # bytes; a shorter line is not judged alone
 _LONG_RUN = 60  # bytes; a shorter run may be a name or a path
 _FEWEST_DATED = 20  # lines of code and logs; of fewer, no templates are counted
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @cache
@@ -295,7 +294,7 @@ def _is_unbroken(data: Bytes, begin: int, end: int, has_digits: bool) -> bool:
 @inner
 def _template(data: Bytes, begin: int, end: int) -> np.uint64:
     """A hash of a line in which every run of digits and hexadecimal numbers is the same."""
-    value = _GOLDEN
+    value = GOLDEN
     digit = False
     for at in range(begin, end):
         byte = data[at]
@@ -305,7 +304,7 @@ def _template(data: Bytes, begin: int, end: int) -> np.uint64:
             digit = True
             continue
         digit = False
-        value = (value ^ np.uint64(byte)) * np.uint64(0x100000001B3)
+        value = (value ^ np.uint64(byte)) * FNV_PRIME
     return mix(value)
 
 

@@ -10,12 +10,11 @@ import math
 import numpy as np
 
 from filters.compiled import compiled, inner
+from filters.hashing import FNV_OFFSET, FNV_PRIME
 from filters.stream import (
     BLANK,
     CODE,
     FENCE,
-    FNV_OFFSET,
-    FNV_PRIME,
     HEADING,
     LOG,
     Bytes,

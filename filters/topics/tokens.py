@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import inlined, inner
-from filters.stream import FNV_OFFSET, FNV_PRIME, Hashes, Offsets, Stream, mix
+from filters.hashing import FNV_OFFSET, FNV_PRIME, GOLDEN, mix
+from filters.stream import Hashes, Offsets, Stream
 
 PROSE = np.uint64(0x5052)
 CODE = np.uint64(0x434F)
@@ -81,7 +82,7 @@ def of_run(hashes: list[int], salt: np.uint64) -> int:
     """The token of a run of words: `combine`, salted."""
     value = len(hashes)
     for word in hashes:
-        value = _mix((value * 0x9E3779B97F4A7C15 + word) & _ALL)
+        value = _mix((value * int(GOLDEN) + word) & _ALL)
     return of_value(value, salt)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import compiled, inner
+from filters.hashing import FNV_OFFSET, FNV_PRIME
 from pipelines.extract.html.roles import (
     BREAK,
     CODE,
@@ -170,7 +171,6 @@ _KEYS, _VALUES = _word_table((HINTS, SAYINGS))
 _TYPE_KEYS, _TYPE_VALUES = _word_table((TYPES,))
 _MARKS = np.frombuffer(b'og:type"@type"ld+json', np.uint8)
 _OG_TYPE, _LD_TYPE = 7, 14  # where each ends
-_WORD_OFFSET, _WORD_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 # Attributes whose words are hints, by length and first byte; others that hide an element.
 _HIDES = np.int64(1 << HINTS.index("hidden hide collapse collapsed screen invisible"))
@@ -234,9 +234,9 @@ def _types_behind(html: Bytes, begin: int, end: int, mark: int, close: int, keys
         while at < end and quotes < 1:
             quotes += html[at] == 34
             at += 1
-        value = _WORD_OFFSET
+        value = FNV_OFFSET
         while at < end and html[at] != 34:
-            value = (value ^ np.uint64(html[at] | 32)) * _WORD_PRIME
+            value = (value ^ np.uint64(html[at] | 32)) * FNV_PRIME
             at += 1
         types |= _meaning(value, keys, values)
         at = _find(html, at, end, mark, close)
@@ -364,7 +364,7 @@ def _read_hints(  # noqa: C901 - one loop over letters
         at += 2
         if length == 11 and html[word] == 97 and html[word + 5] == 104 and html[at] == 116:
             hints |= _HIDES
-        value = _WORD_OFFSET
+        value = FNV_OFFSET
         letters = 0
         while at < end and html[at] != 34:
             if is_read:
@@ -373,10 +373,10 @@ def _read_hints(  # noqa: C901 - one loop over letters
                 is_lower = 97 <= byte <= 122
                 if letters and (not (is_upper or is_lower) or (is_upper and 97 <= html[at - 1] <= 122)):
                     hints |= _meaning(value, keys, values) & np.int64(0xFFFFFFFF)
-                    value = _WORD_OFFSET
+                    value = FNV_OFFSET
                     letters = 0
                 if is_upper or is_lower:
-                    value = (value ^ np.uint64(byte | 32)) * _WORD_PRIME
+                    value = (value ^ np.uint64(byte | 32)) * FNV_PRIME
                     letters += 1
                     if is_class:
                         name = (name * 33 + np.int64(byte)) & 0xFFFFFF
@@ -400,7 +400,7 @@ def _count_text(  # noqa: C901 - one loop over letters
     html: Bytes, begin: int, end: int, keys: Hashes, values: Longs, counts: Ints, k: int, in_link: bool
 ) -> None:
     """Adds a text to the counts of block k."""
-    value = _WORD_OFFSET
+    value = FNV_OFFSET
     length = 0
     size = 0
     words = 0
@@ -420,7 +420,7 @@ def _count_text(  # noqa: C901 - one loop over letters
             if length == 0 and is_upper:
                 capitals += 1
             if length < 16:
-                value = (value ^ np.uint64(byte | 32 if byte < 0x80 else byte)) * _WORD_PRIME
+                value = (value ^ np.uint64(byte | 32 if byte < 0x80 else byte)) * FNV_PRIME
             length += 1
             letters += 1
             size += 1
@@ -430,7 +430,7 @@ def _count_text(  # noqa: C901 - one loop over letters
             digits += 1
             size += 1
             length += 1
-            value = (value ^ np.uint64(byte)) * _WORD_PRIME
+            value = (value ^ np.uint64(byte)) * FNV_PRIME
             last = byte
             continue
         if length:
@@ -438,7 +438,7 @@ def _count_text(  # noqa: C901 - one loop over letters
             meaning = _meaning(value, keys, values) >> 32
             if meaning:
                 counts[SAID + meaning - 1, k] += 1
-            value = _WORD_OFFSET
+            value = FNV_OFFSET
             length = 0
         if byte <= 32:
             if last == 46 or last == 33 or last == 63:

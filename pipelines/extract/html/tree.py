@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import compiled, inlined, inner
+from filters.hashing import FNV_OFFSET, FNV_PRIME
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
@@ -39,8 +40,6 @@ UNKNOWN = len(NAMES) + 1
 _VOID = "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr"
 _RAW = "script style xmp iframe noembed noframes plaintext"
 
-_FNV_OFFSET = np.uint64(0xCBF29CE484222325)
-_FNV_PRIME = np.uint64(0x100000001B3)
 _SEARCHED_LEVELS = 16  # for the element that an end tag closes; only foreign markup has any to search
 MAX_OPEN = 1 << 14
 
@@ -71,9 +70,9 @@ class Page(NamedTuple):
 
 def feature_hash(feature: str) -> int:
     """FNV-1a, 64 bits, of a feature such as `div`, `#top`, `.note` or `[role`."""
-    value = int(_FNV_OFFSET)
+    value = int(FNV_OFFSET)
     for byte in feature.encode():
-        value = ((value ^ byte) * int(_FNV_PRIME)) & 0xFFFFFFFFFFFFFFFF
+        value = ((value ^ byte) * int(FNV_PRIME)) & 0xFFFFFFFFFFFFFFFF
     return value
 
 
@@ -108,7 +107,7 @@ def read_tree(html: str) -> Tree:
 
 @inlined
 def _mixed(value: np.uint64, byte: np.uint8) -> np.uint64:
-    return (value ^ np.uint64(byte)) * _FNV_PRIME
+    return (value ^ np.uint64(byte)) * FNV_PRIME
 
 
 @inlined
@@ -146,7 +145,7 @@ def _scan(html: Bytes, keys: Hashes, numbers: Tags, kinds: Tags, tag: Tags, ints
             last[n - 1] = n
             continue
         if at + 1 < size and html[at + 1] == 47:  # </
-            value = _FNV_OFFSET
+            value = FNV_OFFSET
             end = at + 2
             while end < size and html[end] != 62:
                 value = _mixed(value, html[end])
@@ -169,7 +168,7 @@ def _scan(html: Bytes, keys: Hashes, numbers: Tags, kinds: Tags, tag: Tags, ints
             at = min(at + 1, size)
             continue
         begin = at
-        value = _FNV_OFFSET
+        value = FNV_OFFSET
         at += 1
         while at < size and html[at] != 62 and html[at] != 32:
             value = _mixed(value, html[at])
@@ -219,7 +218,7 @@ def _read_attributes(html: Bytes, at: int, features: Hashes, f: int) -> tuple[in
     while at < size and html[at] == 32:
         at += 1
         begin = at
-        value = _mixed(_FNV_OFFSET, np.uint8(91))
+        value = _mixed(FNV_OFFSET, np.uint8(91))
         while at < size and html[at] != 61 and html[at] != 62 and html[at] != 32:
             value = _mixed(value, html[at])
             at += 1
@@ -240,7 +239,7 @@ def _read_attributes(html: Bytes, at: int, features: Hashes, f: int) -> tuple[in
         while at < size and html[at] != 34:
             while at < size and is_space(html[at]):
                 at += 1
-            value = _mixed(_FNV_OFFSET, mark)
+            value = _mixed(FNV_OFFSET, mark)
             token = at
             while at < size and html[at] != 34 and not is_space(html[at]):
                 value = _mixed(value, html[at])
