@@ -167,6 +167,10 @@ def test_a_mailbox_is_replaced_in_prose_and_in_code(around):
     assert redacted(around.format(MAILBOX)) == around.format("user1@example.com")
 
 
+def test_an_escape_of_json_before_a_mailbox_stays():
+    assert redacted('"Petra \\u003c' + MAILBOX + '\\u003e"') == '"Petra \\u003cuser1@example.com\\u003e"'
+
+
 def test_phones_names_and_users_are_replaced():
     assert redacted(f"Phone: {PHONE}") == "Phone: +49 30 905550101"
     assert redacted("Call (412) 268-4387 now") == "Call (412) 555-0101 now"

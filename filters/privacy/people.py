@@ -82,6 +82,7 @@ _NAMED = re.compile(
 _SERVICES = (
     r"(?:bugs?|qa|buildd|packages|tracker|tickets?|issues|support|security|groups|forums?|news|notifications|reply|rt)"
 )
+_ESCAPED = b"u003c"  # a < in JSON, behind a backslash
 _LIST = re.compile(rb"mailing[ -]list", re.IGNORECASE)
 _NEAR = 60
 # Words of names that are no person's, and persons of stories.
@@ -140,10 +141,11 @@ def emails(line: bytes, in_code: bool = False) -> Found:
     for match in _EMAIL.finditer(line):
         if _is_role(*match.groups()) or _is_of_list(line, *match.span()):
             continue
-        before = line[max(0, match.start() - _NEAR) : match.start()]
+        start = match.start() + len(_ESCAPED) * line.startswith(_ESCAPED, match.start())
+        before = line[max(0, start - _NEAR) : start]
         if in_code and match[1].lower() in _given_names() and not _NAMED.search(before):
             continue
-        found.append((match.start(), match.end(), "email"))
+        found.append((start, match.end(), "email"))
     return found
 
 
