@@ -99,6 +99,8 @@ def test_of_the_look_alikes_of_the_benchmark_none_is_hit_but_the_known():
         ("Thanks,\nThe Ring Team\n", True),
         ("Thanks,\nPetra Lindqvist\n", False),
         ("Write to t.hauser" + "@northwind.de", False),
+        ("ls /home/nodeuser/src /home/dbuser1/x /home/ring-user/y", True),
+        ("ls /home/thauser/src", False),
         ("The list manager is " + "sympa@northwind.de", True),
         (f"2026-01-01 12:00:00 Failed password from host84.isp.net ({ADDRESS}) port 22", False),
         (f"2026-01-01 12:00:00 fetched http://{ADDRESS}/x", True),
@@ -165,6 +167,10 @@ def test_a_bearer_token_is_masked():
 )
 def test_a_mailbox_is_replaced_in_prose_and_in_code(around):
     assert redacted(around.format(MAILBOX)) == around.format("user1@example.com")
+
+
+def test_an_escape_of_json_before_a_mailbox_stays():
+    assert redacted('"Petra \\u003c' + MAILBOX + '\\u003e"') == '"Petra \\u003cuser1@example.com\\u003e"'
 
 
 def test_phones_names_and_users_are_replaced():

@@ -61,9 +61,15 @@ _LIST_BEGIN = re.compile(
 _DATE = re.compile(rb"(?:19|20)\d\d[-/. ](?:0?[1-9]|1[0-2])[-/. ]\d|\d{1,2}[/.]\d{1,2}[/.](?:19|20)\d\d")
 _NO_PHONE = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d+|[0-2](?:\.\d{1,6}){3,20}")
 _REALM = re.compile(rb"[A-Z0-9.-]+")
+# A name that ends in `user`; Hauser and Neuser are surnames.
+_ANY_USER = (
+    rb"user[\w.-]*|(?:[\w-]{1,20}[._-])?user\d*|[\w.-]{0,30}(?<![ae])user\d*"
+    rb"|(?:some|remote|remove|azure|node|the|space|base|data)user\d*"
+)
 # Names before an @ that stand for any: of a form to fill in, or of a thing that has an address.
 _ANY_NAME = re.compile(
-    rb"user[\w.-]*|(?:[\w-]{1,20}[._-])?user\d*|(?:my|test|demo|some|new|old|db|app|sys|guest|local|remote|owner|remove|admin|super|power|domain|any|other|each|joe|l)user\d*|\d{8,20}\.[\w.-]+|\d{1,9}\.\d{6,}|[0-9a-f]{10,}\.[\w.]+|(?:your?|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|login|user_?id)"
+    _ANY_USER + rb"|\d{8,20}\.[\w.-]+|\d{1,9}\.\d{6,}|[0-9a-f]{10,}\.[\w.]+"
+    rb"|(?:your?|my|some|any|other|old|new|the)[._-]?\w{0,12}?(?:e?mail|name|address|account|login|user_?id)"
     rb"\w{0,4}|(?:first|given)(?:name)?[._-]?(?:last|second|family|sur)(?:name)?|f[._-]?last(?:name)?|(?:node|host|login|account|recipient"
     rb"|sender|address|proper|commit)(?:name|mail)?\d?|[\w.-]{0,30}(?:servicedesk|helpdesk|mailbox|[._-]bot)",
     re.IGNORECASE,
@@ -82,6 +88,7 @@ _NAMED = re.compile(
 _SERVICES = (
     r"(?:bugs?|qa|buildd|packages|tracker|tickets?|issues|support|security|groups|forums?|news|notifications|reply|rt)"
 )
+_ESCAPED = b"u003c"  # a < in JSON, behind a backslash
 _LIST = re.compile(rb"mailing[ -]list", re.IGNORECASE)
 _NEAR = 60
 # Words of names that are no person's, and persons of stories.
@@ -140,10 +147,11 @@ def emails(line: bytes, in_code: bool = False) -> Found:
     for match in _EMAIL.finditer(line):
         if _is_role(*match.groups()) or _is_of_list(line, *match.span()):
             continue
-        before = line[max(0, match.start() - _NEAR) : match.start()]
+        start = match.start() + len(_ESCAPED) * line.startswith(_ESCAPED, match.start())
+        before = line[max(0, start - _NEAR) : start]
         if in_code and match[1].lower() in _given_names() and not _NAMED.search(before):
             continue
-        found.append((match.start(), match.end(), "email"))
+        found.append((start, match.end(), "email"))
     return found
 
 
@@ -175,7 +183,7 @@ def is_user(name: bytes) -> bool:
     if _FILE.fullmatch(lowered):
         return False
     return not re.fullmatch(
-        rb"(?:user|name|your|my|the|some|test|x+)[\w.-]*|(?:[\w-]*[._-])?user|(?:my|test|demo|some|new|old|db|app|sys|guest|local|remote|owner|remove|admin|super|power|domain|any|other|each|joe|l)user\d*|[\w.-]*name|[a-z.]{0,2}",
+        _ANY_USER + rb"|(?:name|your|my|the|some|test|x+)[\w.-]*|[\w.-]*name|[a-z.]{0,2}",
         lowered,
     )
 
