@@ -78,4 +78,4 @@ def _chosen(
     return sorted([*private, *((start, end, CUT) for start, end in gone)])
 
 
-STAGE = Stage("filter", 3, "document", lambda run: parts_before(run, "filter"), _settings, _make)
+STAGE = Stage("filter", 4, "document", lambda run: parts_before(run, "filter"), _settings, _make)
