@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 import yaml
 
 from manifests.load import load_categories
+from pipelines.correction import CorrectionSettings
 from pipelines.labelled import Labelled, read_labelled
-from pipelines.train_classifier import Cues, Training
+from pipelines.train_classifier import GENERATED, Cues, Training
 
 TASKS = ("category", "relevance", "quality")
 _QUALITY_DOCUMENTS = 1_500
+_THREADS = 700  # system documents that relevance reads as threads too
 _WORD = re.compile(r"\S+")
 _COLUMNS = ("category", "source", "name", "title", "method", "generator", "text")
 
@@ -57,7 +59,7 @@ def training_of(task: str, documents: Sequence[Labelled], other: Sequence[str], 
     if task == "category":
         return _category(documents, cues)
     if task == "relevance":
-        return _relevance(documents, other)
+        return _relevance(documents, other, cues)
     return _quality(documents)
 
 
@@ -65,18 +67,45 @@ def _known() -> set[str]:
     return set(load_categories())
 
 
+def _listed(cues: Path | None) -> Cues | None:
+    listed: Cues | None = yaml.safe_load(cues.read_text(encoding="utf-8")) if cues else None
+    return listed
+
+
 def _category(documents: Sequence[Labelled], cues: Path | None) -> Training:
     known = _known()
     chosen = [each for each in documents if each.category in known]
-    listed: Cues | None = yaml.safe_load(cues.read_text(encoding="utf-8")) if cues else None
+    listed = _listed(cues)
     labels = sorted({each.category for each in chosen} | set(listed or ()))
     return Training(chosen, [each.category for each in chosen], tuple(labels), listed)
 
 
-def _relevance(documents: Sequence[Labelled], other: Sequence[str]) -> Training:
+def _relevance(documents: Sequence[Labelled], other: Sequence[str], cues: Path | None) -> Training:
+    """Words alone, and system documents as threads too: a form is of no field, whatever forms the examples have."""
     known, foreign = _known(), set(other)
     system = [each.category in known and each.source not in foreign for each in documents]
-    return Training(documents, ["system" if each else "other" for each in system], ("other", "system"))
+    draw = random.Random(1)
+    real = [each for each, is_system in zip(documents, system, strict=True) if is_system]
+    asked = [
+        replace(each, text=_thread(each, draw), method=GENERATED)
+        for each in draw.sample(real, min(len(real), _THREADS))
+    ]
+    labels = [*("system" if each else "other" for each in system), *("system" for _ in asked)]
+    return Training([*documents, *asked], labels, ("other", "system"), _listed(cues), corrects=("words",),
+        correction=CorrectionSettings(sources=12, cues=0.5, weight=0.5))  # fmt: skip
+
+
+def _thread(document: Labelled, draw: random.Random) -> str:
+    """Its paragraphs as a question and two answers."""
+    parts = [part for part in document.text.split("\n\n") if part.strip()]
+    third = max(1, len(parts) // 3)
+    title = parts[0].lstrip("# ")[:80] if parts else ""
+    question, first, second = parts[1 : third + 1], parts[third + 1 : 2 * third + 1], parts[2 * third + 1 :]
+    scores = draw.randint(0, 40), draw.randint(0, 9)
+    return "\n\n".join([
+        f"# {title}?", *question, f"## Answer (score {scores[0]}, accepted)", *first, f"## Answer (score {scores[1]})",
+        *second,
+    ]) + "\n"  # fmt: skip
 
 
 def _quality(documents: Sequence[Labelled]) -> Training:

@@ -61,7 +61,7 @@ def train_head(
     Deterministic: one thread, every random number from the seed.
     """
     random = np.random.default_rng(settings.seed)
-    known = _of_many_sources(examples, documents, settings.sources)
+    known = of_many_sources(examples, documents) >= settings.sources
     lines = _draw(examples, documents, labels, known, settings, random)
     with tempfile.TemporaryDirectory() as work:
         corpus, vectors = Path(work) / "corpus", Path(work) / "vectors"
@@ -112,17 +112,15 @@ def _prune(keys: Hashes, rows: Rows, end: Rows, most: int) -> tuple[Hashes, Rows
     return keys[kept], rows[kept], end
 
 
-def _of_many_sources(examples: Examples, documents: Indices, least: int) -> npt.NDArray[np.bool_]:
-    """Which tokens occur in at least so many sources: names of one project are not learnt."""
+def of_many_sources(examples: Examples, documents: Indices) -> Indices:
+    """In how many sources each token occurs: names of one project are not to be learnt."""
     sources = int(examples.sources.max()) + 1
     pairs = [
         np.unique(examples.tokens[examples.offsets[document] : examples.offsets[document + 1]]) * sources
         + examples.sources[document]
         for document in documents
     ]
-    occurs = np.bincount(np.unique(np.concatenate(pairs)) // sources, minlength=len(examples.keys))
-    known: npt.NDArray[np.bool_] = occurs >= least
-    return known
+    return np.bincount(np.unique(np.concatenate(pairs)) // sources, minlength=len(examples.keys))
 
 
 def _draw(

@@ -15,6 +15,8 @@ Indices = npt.NDArray[np.int64]
 # A label counts for the macro-F1 with so many sources and documents.
 SOURCES, DOCUMENTS = 4, 50
 _BINS = 10
+_CUTS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+_OF_A_SOURCE = 20
 
 
 def folds(groups: Sequence[str], labels: Indices, count: int) -> Indices:
@@ -93,6 +95,24 @@ def abstention(probabilities: Rows, labels: Indices) -> list[dict[str, float]]:
         sure = confidence >= threshold
         accuracy = float(right[sure].mean()) if sure.any() else 1.0
         rows.append({"threshold": threshold, "decided": round(float(sure.mean()), 3), "accuracy": round(accuracy, 3)})
+    return rows
+
+
+def cuts(
+    probabilities: Rows, labels: Indices, names: Sequence[str], sources: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Of a model of two labels, at thresholds: the share of each label's documents whose second label has at least
+    that probability; and the sources of the second label, of 20 documents or more, that keep less than 99 %."""
+    second, source = probabilities[:, 1], np.array(sources)
+    rows = []
+    for threshold in _CUTS:
+        kept = second >= threshold
+        row: dict[str, Any] = {"threshold": threshold}
+        row |= {name: round(float(kept[labels == index].mean()), 4) for index, name in enumerate(names)}
+        of_source = {name: kept[(source == name) & (labels == 1)] for name in sorted(set(sources))}
+        shares = {name: float(each.mean()) for name, each in of_source.items() if len(each) >= _OF_A_SOURCE}
+        row["sources_below_0.99"] = {name: round(share, 3) for name, share in shares.items() if share < 0.99}
+        rows.append(row)
     return rows
 
 

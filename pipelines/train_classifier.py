@@ -1,7 +1,8 @@
 """train-classifier: models of category, relevance and quality, from documents whose label is known.
 
-A model has up to three heads: two that fastText trains, on words and on form, and one of listed cues. How much each
-weighs, the temperature and the threshold come from documents of sources that a head has not seen.
+Where people listed cues, a model is their head and a correction that the documents teach; else it has two heads that
+fastText trains, on words and on form. How much those weigh, the temperature and the threshold come from documents of
+sources that a head has not seen.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from filters.topics.bags import BAGS, Bags, PageForm, read_bags
 from filters.topics.cues import cue_rows
 from filters.topics.lookup import Rows
 from filters.topics.model import Head, Model, dump, head, load, softmax
+from pipelines.correction import CorrectionSettings, train_correction
 from pipelines.fasttext_head import Examples, HeadSettings, Indices, train_head
-from pipelines.held_out import abstention, by_label, confusion, folds, likelihood, macro_f1, reliability
+from pipelines.held_out import abstention, by_label, confusion, cuts, folds, likelihood, macro_f1, reliability
 from pipelines.labelled import Labelled
 
 Cues = Mapping[str, Mapping[str, Sequence[str]]]
 
 FOLDS = 5
+GENERATED = "generated"  # the method of a document that is made from one of the others
 _BATCH = 500
 _WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 _TEMPERATURES = tuple(float(value) for value in np.geomspace(0.2, 8, 30))
@@ -40,7 +43,8 @@ _SURE = 0.85  # the threshold is the least at which so many of the decided are r
 class Training:
     """What a model learns from: documents, the label of each, and the labels in their order.
 
-    with_places: whether URL, file ending, reader and generator are read along.
+    with_places: whether URL, file ending, reader and generator are read along. corrects: the bags that a correction
+    of the cues reads.
     """
 
     documents: Sequence[Labelled]
@@ -49,6 +53,8 @@ class Training:
     cues: Cues | None = None
     with_places: bool = False
     settings: HeadSettings = field(default_factory=HeadSettings)
+    corrects: tuple[str, ...] = ("words", "forms")
+    correction: CorrectionSettings = field(default_factory=CorrectionSettings)
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,8 @@ def bags_of(documents: Sequence[Labelled]) -> Bags:
         batch = documents[begin : begin + _BATCH]
         stream = read_stream(pa.array([each.text for each in batch], pa.large_string()))
         batches.append(read_bags(stream, [PageForm(each.name, each.method, each.generator) for each in batch]))
-    return Bags({name: _joined([each.tokens[name] for each in batches]) for name in BAGS})
+    code = np.concatenate([each.code for each in batches])
+    return Bags({name: _joined([each.tokens[name] for each in batches]) for name in BAGS}, code)
 
 
 def _joined(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
@@ -93,9 +100,10 @@ def _joined(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
 
 def _plan(training: Training, bags: Bags, labels: Indices, sources: Indices) -> dict[tuple[str, ...], Examples]:
     """The examples of each trained head, by the bags that it reads."""
-    form = ("forms", "places") if training.with_places else ("forms",)
+    places = ("places",) if training.with_places else ()
+    read = ((*training.corrects, *places),) if training.cues else (("words",), ("forms", *places))
     plan: dict[tuple[str, ...], Examples] = {}
-    for names in (("words",), form):
+    for names in read:
         parts = [bags.tokens[name] for name in names]
         tokens = np.concatenate([
             part[0][part[1][index] : part[1][index + 1]] for index in range(len(labels)) for part in parts
@@ -107,13 +115,22 @@ def _plan(training: Training, bags: Bags, labels: Indices, sources: Indices) -> 
 
 
 def _model(training: Training, plan: Mapping[tuple[str, ...], Examples], documents: Indices, bags: Bags) -> Model:
-    """A model whose heads are trained on some of the documents and weigh 1 each."""
+    """A model whose heads are trained on some of the documents; those of fastText weigh 1 each."""
     heads = []
-    for names, examples in plan.items():
-        keys, rows, end = train_head(examples, documents, len(training.labels), training.settings)
-        heads.append(_rounded(head(names[0], names, 1.0, keys, rows, end)))
+    settings = training.correction
     if training.cues:
-        heads.append(_rounded(head("cues", ("words", "forms"), 1.0, *cue_rows(training.cues, training.labels), None)))
+        keys, listed = cue_rows(training.cues, training.labels)
+        cues = _rounded(head("cues", ("words", "forms"), settings.cues, keys, listed, None))
+        offset = cues.logits(bags)
+        heads.append(cues)
+    for names, examples in plan.items():
+        if training.cues:
+            prose = documents[~bags.code[documents]]
+            keys, rows, end = train_correction(examples, prose, offset, len(training.labels), settings)
+            heads.append(_rounded(head("correction", names, settings.weight, keys, rows, end)))
+        else:
+            keys, rows, end = train_head(examples, documents, len(training.labels), training.settings)
+            heads.append(_rounded(head(names[0], names, 1.0, keys, rows, end)))
     features = "text and place" if training.with_places else "text"
     return Model(training.labels, features, 1.0, 0.0, "", tuple(heads))
 
@@ -141,13 +158,14 @@ def _measure(
         chosen = _part(bags, np.flatnonzero(out))
         for total, each in zip(scores, part.heads, strict=True):
             total[out] = each.scores(chosen)
-    weights = _weigh(scores, labels, sources, training.labels, bool(training.cues))
+    weights = (1.0,) * len(scores) if training.cues else _weigh(scores, labels, sources, training.labels)
     total = _total(weights, scores)
     temperature = max(_TEMPERATURES, key=lambda value: likelihood(softmax(total / np.float32(value)), labels))
     found = softmax(total / np.float32(temperature))
     curve = abstention(found, labels)
     threshold = next((row["threshold"] for row in curve if row["accuracy"] >= _SURE), curve[-1]["threshold"])
-    heads = tuple(replace(each, weight=weight) for each, weight in zip(model.heads, weights, strict=True) if weight > 0)
+    pairs = zip(model.heads, weights, strict=True)
+    heads = tuple(replace(each, weight=each.weight * weight) for each, weight in pairs if weight > 0)
     model = replace(model, heads=heads, temperature=temperature, threshold=threshold)
     predicted = found.argmax(axis=1)
     rows = by_label(predicted, labels, sources, training.labels)
@@ -161,6 +179,11 @@ def _measure(
         "calibration_error": round(error, 4),
         "reliability": bins,
         "abstention": curve,
+        **(
+            {"cuts": cuts(found, labels, training.labels, [each.source for each in training.documents])}
+            if len(training.labels) == 2
+            else {}
+        ),
         "sources": _by_source(predicted, labels, [each.source for each in training.documents]),
     }
     return model, measured
@@ -177,16 +200,12 @@ def _part(bags: Bags, documents: Indices) -> Bags:
         pieces = [tokens[offsets[each] : offsets[each + 1]] for each in documents]
         counts = np.array([len(piece) for piece in pieces], np.int64)
         found[name] = np.concatenate(pieces), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Bags(found)
+    return Bags(found, bags.code[documents])
 
 
-def _weigh(
-    scores: Sequence[Rows], labels: Indices, sources: Indices, names: Sequence[str], cues: bool
-) -> tuple[float, ...]:
-    """The weights with the best macro-F1 on held-out documents; cues weigh 1, else form or words."""
-    last = (1.0,) if cues else ()
-    pairs = itertools.product(_WEIGHTS, _WEIGHTS)
-    choices = [(*pair, *last) for pair in pairs if cues or max(pair) == 1.0]
+def _weigh(scores: Sequence[Rows], labels: Indices, sources: Indices, names: Sequence[str]) -> tuple[float, ...]:
+    """The weights of words and form with the best macro-F1 on held-out documents; one of them is 1."""
+    choices = [pair for pair in itertools.product(_WEIGHTS, _WEIGHTS) if max(pair) == 1.0]
 
     def quality(weights: tuple[float, ...]) -> float:
         rows = by_label(_total(weights, scores).argmax(axis=1), labels, sources, names)
@@ -252,11 +271,17 @@ def card(trained: Trained, training: Training, about: str) -> dict[str, Any]:
         "heads": {each.name: {"weight": each.weight, "rows": len(each.keys)} for each in model.heads},
         "temperature": round(model.temperature, 4),
         "threshold": model.threshold,
-        "settings": vars(training.settings),
+        "settings": vars(training.correction if training.cues else training.settings),
         "limits": (
-            "Measured on English text. Weights, temperature and threshold were chosen on the held-out documents that"
+            "Measured on English text. Settings, temperature and threshold were chosen on the held-out documents that"
             " the figures are of; the cues were listed by someone who had read many of these sources, and corrected"
             " after their confusions. So the figures are too good: on other sources expect less."
+        ),
+        "generated_documents": sum(each.method == GENERATED for each in training.documents),
+        "labels_by_place": (
+            "Pages of documentation packages whose path says manual page, tutorial or release notes have that label"
+            " and not their package's (`places` of packages.yaml): their package's is plainly wrong for them. Of all"
+            " other sources every document has the label of its source."
         ),
         "held_out_sources": trained.measured or "too few sources to hold any out",
         "data": data,

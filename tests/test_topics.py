@@ -17,7 +17,7 @@ from filters.topics.model import Model, dump, head, softmax
 from filters.topics.tokens import NUMBER, PROSE, of_value
 from filters.topics.words import HEAD, MOST
 from pipelines.fasttext_head import END, HeadSettings, _write_vectors, collapse, fit
-from pipelines.held_out import by_label, folds, macro_f1, reliability
+from pipelines.held_out import by_label, cuts, folds, macro_f1, reliability
 
 FORUM = "[12:01] <ann> my disk is full\n[12:02] <bob> try df -h\n"
 ESSAY = "# On disks\n\nA disk that is full refuses to write. We look at why, and what an engineer can do.\n"
@@ -60,6 +60,13 @@ def test_a_heading_and_a_phrase_are_cues_and_three_words_are_none():
     assert set(cue_tokens("disk that")) <= tokens(ESSAY)
     with pytest.raises(CueError, match="three"):
         cue_tokens("one two three")
+
+
+def test_a_word_in_capitals_is_a_cue_of_its_own_in_prose_alone():
+    assert set(cue_tokens("upper must")) <= tokens("A client MUST answer.\n", "forms")
+    for text in ("A client must answer.\n", "A client MUSTER answer.\n", "A client MUSTer it.\n", "A MUST_2 name.\n"):
+        assert not set(cue_tokens("upper must")) & tokens(text, "forms")
+    assert not set(cue_tokens("upper must")) & tokens("```sh\nMUST=1\n```\n", "forms")
 
 
 def test_shapes_tell_a_chat_from_an_essay_about_the_same_thing():
@@ -172,6 +179,20 @@ def test_a_model_file_is_the_same_bytes_and_the_same_answers(tmp_path):
     assert np.allclose(loaded.probabilities(bags(FORUM)), model.probabilities(bags(FORUM)), atol=1e-3)
 
 
+def test_a_correction_scales_by_the_length_and_leaves_code_alone(tmp_path):
+    keys = np.array(sorted({*cue_tokens("disk")[:1], *cue_tokens("we")[:1]}), np.uint64)
+    rows = np.array([[1, 0, 4], [1, 0, 4]], np.float32)
+    end = np.array([0.5, -0.5], np.float32)
+    each = head("correction", ("words",), 2.0, keys, rows, end)
+    model = Model(("a", "b"), "text", 1.0, 0.0, "", (each,))
+    (tmp_path / "m.npz").write_bytes(dump(model))
+    (found,) = load(tmp_path / "m.npz").heads
+    assert found.corrects
+    scores = found.scores(bags("we have a disk\n", "neither\n", CODE))
+    assert scores[0] == pytest.approx([2 * (2 / 8**0.5 + 0.5), -1.0], abs=1e-3)
+    assert scores[1] == pytest.approx([1.0, -1.0]) and scores[2].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("content", [b"", b"nothing", b"PK\x03\x04", "cut"])
 def test_a_damaged_model_is_told(tmp_path, content):
     path = tmp_path / "m.npz"
@@ -206,6 +227,16 @@ def test_only_labels_with_enough_sources_count():
     assert [row["counts"] for row in rows] == [True, False]
     assert rows[0]["precision"] == 1 and rows[0]["recall"] == 0.5
     assert macro_f1(rows) == rows[0]["f1"] == pytest.approx(0.667)
+
+
+def test_a_cut_says_what_of_each_label_it_keeps():
+    second = np.array([0.01, 0.4] * 20 + [0.95, 0.15] * 20, np.float32)
+    labels, sources = np.repeat([0, 1], 40), ["a"] * 40 + ["b", "c"] * 20
+    rows = {
+        row["threshold"]: row for row in cuts(np.stack([1 - second, second], axis=1), labels, ["no", "yes"], sources)
+    }
+    assert rows[0.1] == {"threshold": 0.1, "no": 0.5, "yes": 1.0, "sources_below_0.99": {}}
+    assert rows[0.2] == {"threshold": 0.2, "no": 0.5, "yes": 0.5, "sources_below_0.99": {"c": 0.0}}
 
 
 def test_calibration_is_perfect_where_confidence_is_accuracy():

@@ -3,6 +3,7 @@
 import json
 import random
 import tarfile
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import yaml
 from filters.topics import load
 from pipelines.classifier_tasks import DEGRADATIONS, TASKS, read_documents, training_of
 from pipelines.cli import main
+from pipelines.correction import CorrectionSettings
 from pipelines.fasttext_head import HeadSettings
 from pipelines.labelled import Labelled, read_labelled
 from pipelines.train_classifier import Training, train
@@ -85,6 +87,30 @@ def test_a_category_model_knows_sources_that_it_has_not_seen():
 def test_the_same_documents_give_the_same_bytes():
     training = quick(training_of("category", documents(6), (), None))
     assert train(training).content == train(training).content
+
+
+def test_a_correction_learns_what_the_cues_do_not_know():
+    """The cue is in a few documents of one label; the words of the others tell them all the same."""
+    listed = {
+        "developer_forums": {"strong": ["lol"], "weak": ["thanks"]},
+        "man_pages_cli_reference": {"strong": ["heading synopsis"], "weak": ["force"]},
+    }
+    known = training_of("category", documents(), (), None)
+    quick = replace(known, cues=listed, correction=CorrectionSettings(draws=60, sources=3, rate=1.0))
+    trained = train(quick)
+    assert [each.name for each in trained.model.heads] == ["cues", "correction"]
+    assert trained.measured["accuracy"] > 0.95
+    assert train(quick).content == trained.content
+
+
+def test_relevance_reads_system_documents_as_threads_too():
+    training = training_of("relevance", documents(2), (), None)
+    threads = [
+        label
+        for each, label in zip(training.documents, training.of_document, strict=True)
+        if "## Answer (score" in each.text
+    ]
+    assert threads and set(threads) == {"system"} and training.corrects == ("words",)
 
 
 def test_relevance_learns_from_categories_outside_and_from_sources_named():

@@ -19,7 +19,7 @@ from filters.stream import read_stream
 from filters.topics import Model, load, read_bags
 from pipelines.classifier_tasks import read_documents, training_of
 from pipelines.labelled import Labelled
-from pipelines.train_classifier import train
+from pipelines.train_classifier import summary, train
 
 MODELS = Path(__file__).parents[2] / "manifests/classifiers"
 NAMES = ("category", "relevance", "quality")
@@ -35,6 +35,7 @@ def measure(places: Sequence[str], most: int = 150) -> dict[str, Any]:
     found = {}
     for name, with_places in (("text", False), ("text and place", True)):
         trained = train(replace(training, with_places=with_places))
+        print(f"{name}\n{summary(trained)}", flush=True)
         found[name] = trained.measured
     return {"held_out_sources": found, "target_macro_f1": MACRO_F1, "speed": speed(documents)}
 

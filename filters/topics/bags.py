@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import numpy as np
+import numpy.typing as npt
 
 from filters.stream import Hashes, Offsets, Stream
 from filters.topics import tokens
@@ -32,9 +33,11 @@ class PageForm:
 
 @dataclass(frozen=True)
 class Bags:
-    """Tokens by bag, of all documents one behind the other, and where those of each begin (one entry more)."""
+    """Tokens by bag, of all documents one behind the other, and where those of each begin (one entry more); and of
+    each document whether it is code itself."""
 
     tokens: dict[str, tuple[Hashes, Offsets]]
+    code: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.tokens["words"][1]) - 1
@@ -46,7 +49,7 @@ def read_bags(stream: Stream, pages: Sequence[PageForm] = ()) -> Bags:
     rows = [place_tokens(page) for page in pages] or [[] for _ in range(len(stream))]
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     found["places"] = np.array([token for row in rows for token in row], np.uint64), offsets
-    return Bags(found)
+    return Bags(found, tokens.is_code(stream))
 
 
 def place_tokens(page: PageForm) -> list[int]:

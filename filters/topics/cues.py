@@ -12,6 +12,7 @@ from filters.topics.lookup import Rows
 
 STRENGTHS = {"strong": 3.0, "weak": 1.0}
 _HEADING_WORDS = 8
+_WORD_SALTS = {"code": tokens.CODE, "example": tokens.EXAMPLE, "upper": tokens.UPPER}
 
 
 class CueError(Exception):
@@ -23,7 +24,7 @@ def cue_rows(cues: Mapping[str, Mapping[str, Sequence[str]]], labels: Sequence[s
 
     cues: for each label lists of `strong` and `weak` cues. A cue is a word, a phrase of two, or behind `heading `,
     `fence ` or `code ` a whole heading, the language or a word of a document that is code; behind `block ` or
-    `example ` the same of code in a text. Raises CueError.
+    `example ` the same of code in a text; behind `upper ` a word of prose all in capitals. Raises CueError.
     """
     found: dict[int, list[float]] = {}
     for label, lists in cues.items():
@@ -43,11 +44,11 @@ def cue_tokens(cue: str) -> list[int]:
     if where in ("fence", "block") and rest:
         salt = tokens.FENCE_NAME if where == "fence" else tokens.BLOCK_NAME
         return [tokens.of_text("".join(chr(ord(each) | 32) for each in rest), salt)]
-    words = hash_words(rest if where in ("heading", "code", "example") and rest else cue)
+    words = hash_words(rest if where in ("heading", *_WORD_SALTS) and rest else cue)
     if where == "heading" and words:
         return [tokens.of_run(words[:_HEADING_WORDS], tokens.HEADING_WHOLE)]
-    if where in ("code", "example") and len(words) == 1:
-        return [tokens.of_value(words[0], tokens.CODE if where == "code" else tokens.EXAMPLE)]
+    if where in _WORD_SALTS and len(words) == 1:
+        return [tokens.of_value(words[0], _WORD_SALTS[where])]
     if len(words) == 1:
         return [tokens.of_value(words[0], tokens.PROSE), tokens.of_value(words[0], tokens.CODE)]
     if len(words) == 2:

@@ -33,7 +33,7 @@ LINES, MOST, SYMBOLS = 600, 3_000, 8
 _FENCE_NAME, _BLOCK_NAME = tokens.FENCE_NAME, tokens.BLOCK_NAME
 _SHAPE, _RATE = tokens.SHAPE, tokens.RATE
 _HEADING_WORD, _HEADING_WHOLE = tokens.HEADING_WORD, tokens.HEADING_WHOLE
-_FIRST_WORD, _FIRST_CODE_WORD = tokens.FIRST_WORD, tokens.FIRST_CODE_WORD
+_FIRST_WORD, _FIRST_CODE_WORD, _UPPER = tokens.FIRST_WORD, tokens.FIRST_CODE_WORD, tokens.UPPER
 
 # What a byte is in the shape of a line: letters, capitals and digits each one symbol, all others themselves.
 _SYMBOL = np.arange(256, dtype=np.uint8)
@@ -70,8 +70,8 @@ def form_tokens(stream: Stream) -> tuple[Hashes, Offsets]:
 
 
 def _most(stream: Stream) -> Offsets:
-    """How many tokens the lines of each document can give: three of a line, and one of each word of a heading."""
-    most: Offsets = np.minimum(3 * np.diff(stream.line_offsets) + np.diff(stream.word_offsets), MOST)
+    """How many tokens the lines of each document can give: three of a line, and two of each word."""
+    most: Offsets = np.minimum(3 * np.diff(stream.line_offsets) + 2 * np.diff(stream.word_offsets), MOST)
     return most
 
 
@@ -85,7 +85,7 @@ def _read(
     count = 0
     for document in range(len(word_offsets) - 1):
         first, words = word_offsets[document], word_offsets[document + 1] - word_offsets[document]
-        limit = count + min(3 * (line_offsets[document + 1] - line_offsets[document]) + words, MOST)
+        limit = count + min(3 * (line_offsets[document + 1] - line_offsets[document]) + 2 * words, MOST)
         counters[:] = 0
         for line in range(line_offsets[document], line_offsets[document + 1]):
             begin, end, kind = line_words[line], line_words[line + 1], line_kinds[line]
@@ -102,6 +102,10 @@ def _read(
             count = _put(shape, found, count, limit, seen, stamps, document)
             if begin < end:
                 count = _open_line(hashes, begin, end, kind, found, count, limit, seen, stamps, document)
+                if kind != CODE and kind != LOG:
+                    count = _put_upper(
+                        data, hashes, starts, begin, end, stop, found, count, limit, seen, stamps, document
+                    )
                 _count_words(data, starts, begin, end, lines[line], stop, counters)
                 counters[_LONG_LINES] += stop - lines[line] > 120
                 counters[_KEYS] += _is_key(data, starts[begin], stop)
@@ -132,6 +136,24 @@ def _open_line(
     code = kind == CODE or kind == LOG
     token = salted(hashes[begin], _FIRST_CODE_WORD if code else _FIRST_WORD)
     return _put(token, found, count, limit, seen, stamps, stamp)
+
+
+@inner
+def _put_upper(
+    data: Bytes, hashes: Hashes, starts: Offsets, begin: int, end: int, stop: int, found: Hashes, count: int,
+    limit: int, seen: Hashes, stamps: Offsets, stamp: int,
+) -> int:  # fmt: skip
+    """Words all in capitals, as a standard has its MUST and a manual page its SYNOPSIS; hashes know no case."""
+    for word in range(begin, end):
+        at = starts[word]
+        if _SYMBOL[data[at]] != 65 or at + 2 >= stop or _SYMBOL[data[at + 1]] != 65 or _SYMBOL[data[at + 2]] != 65:
+            continue
+        at += 3
+        while at < stop and _SYMBOL[data[at]] == 65:
+            at += 1
+        if at == stop or (_SYMBOL[data[at]] != 97 and _SYMBOL[data[at]] != 48 and data[at] != 95):
+            count = _put(salted(hashes[word], _UPPER), found, count, limit, seen, stamps, stamp)
+    return count
 
 
 @inner

@@ -3,6 +3,10 @@
 A head that fastText trained is its supervised model with the two matrices multiplied into one: the mean of the rows of
 the tokens that it knows, its end-of-line token among them, are the logits; softmax makes probabilities. The head of
 cues sums weights of words that people listed. A model weighs the logarithms of its heads' answers.
+
+A correction is what documents taught beyond the cues: it reads the words of prose, and leaves documents that are code
+to the cues. Its rows are weights of tokens and, in their last column, the square of the token's rarity: a document's
+rarities are scaled to the length 1.
 """
 
 from __future__ import annotations
@@ -33,7 +37,10 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class Head:
-    """Rows of the tokens of some bags. `end` is the row that every document has, or none: then rows are cues."""
+    """Rows of the tokens of some bags. `end` is the row that every document has, or none: then rows are cues.
+
+    A correction's rows have one column more than its `end`.
+    """
 
     name: str
     bags: tuple[str, ...]
@@ -44,7 +51,8 @@ class Head:
     slots: Places
 
     def logits(self, bags: Bags) -> Rows:
-        """Shape (documents, labels): of fastText the mean of rows, of cues the root of their sums."""
+        """Shape (documents, labels): of fastText the mean of rows, of cues the root of their sums, of a correction the
+        sums by the length of the document."""
         sums = np.zeros((len(bags), self.rows.shape[1]), np.float32)
         hits = np.zeros(len(bags), np.int64)
         for name in self.bags:
@@ -52,12 +60,20 @@ class Head:
             sum_rows(tokens, offsets, self.keys, self.slots, self.rows, sums, hits)
         if self.end is None:
             return np.sqrt(sums) * np.float32(_CUE_SCALE)
+        if self.corrects:
+            length = np.sqrt(np.maximum(sums[:, -1:], np.float32(_FLOOR)))
+            return np.where(bags.code[:, None], np.float32(0), sums[:, :-1] / length + self.end)
         return (sums + self.end) / (hits + 1).astype(np.float32)[:, None]
 
     def scores(self, bags: Bags) -> Rows:
         """What the head adds to the model's logits."""
         logits = self.logits(bags)
-        return self.weight * (logits if self.end is None else np.log(softmax(logits) + np.float32(_FLOOR)))
+        plain = self.end is None or self.corrects
+        return self.weight * (logits if plain else np.log(softmax(logits) + np.float32(_FLOOR)))
+
+    @property
+    def corrects(self) -> bool:
+        return self.end is not None and self.rows.shape[1] == len(self.end) + 1
 
 
 @dataclass(frozen=True)
@@ -160,6 +176,8 @@ def _head(about: dict[str, Any], arrays: Any, labels: int) -> Head:
     name, bags = about["name"], tuple(about["bags"])
     keys, rows = arrays[f"{name}_keys"], arrays[f"{name}_rows"].astype(np.float32)
     end = arrays.get(f"{name}_end")
-    if not set(bags) <= set(BAGS) or keys.dtype != np.uint64 or rows.shape != (len(keys), labels):
+    wide = end is not None and rows.shape == (len(keys), labels + 1)
+    fits = rows.shape == (len(keys), labels) or wide
+    if not set(bags) <= set(BAGS) or keys.dtype != np.uint64 or not fits or (end is not None and len(end) != labels):
         raise ValueError(f"head {name}: its tables do not fit")
     return head(name, bags, float(about["weight"]), keys, rows, end)
