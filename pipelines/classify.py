@@ -197,4 +197,4 @@ def _batches(table: pa.Table) -> Iterator[pa.Table]:
             begin, size = index + 1, 0
 
 
-STAGE = Stage("classify", 4, "document", lambda run: parts_before(run, "classify"), settings_of, _make)
+STAGE = Stage("classify", 5, "document", lambda run: parts_before(run, "classify"), settings_of, _make)

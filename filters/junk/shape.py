@@ -32,6 +32,7 @@ Kinds = npt.NDArray[np.uint8]
 
 SCORES = (
     "item_share",
+    "nested_share",
     "ended_share",
     "words_per_line",
     "spoken_words",
@@ -51,14 +52,15 @@ SCORES = (
     "command_density",
 )
 (
-    _ITEMS, _ENDED, _PER_LINE, _SPOKEN, _SIGNATURES, _LINKS, _TOP, _FUNCTION, _SINGLE, _NUMBERS, _MOJIBAKE, _REPLACED,
-    _NOISE, _TEMPLATES, _FLAGS, _ERRORS, _KEYS, _COMMANDS,
+    _ITEMS, _NESTED, _ENDED, _PER_LINE, _SPOKEN, _SIGNATURES, _LINKS, _TOP, _FUNCTION, _SINGLE, _NUMBERS, _MOJIBAKE,
+    _REPLACED, _NOISE, _TEMPLATES, _FLAGS, _ERRORS, _KEYS, _COMMANDS,
 ) = range(len(SCORES))  # fmt: skip
 
 _IS_FUNCTION, _IS_ERROR = 1, 2
 _SPACE, _BACKTICK, _DASH, _COLON, _EQUALS, _SLASH, _DOLLAR, _DOT = 32, 96, 45, 58, 61, 47, 36, 46
 _NOISE_LINE = 24  # bytes; a shorter line is not judged alone
 _LONG_RUN = 60  # bytes; a shorter run may be a name or a path
+_COUNTED = 4000  # words of content whose most frequent is found: pages that are stuffed with one are shorter
 _FEWEST_DATED = 20  # lines of code and logs; of fewer, no templates are counted
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -77,11 +79,12 @@ def _words() -> Table:
 def shape(stream: Stream) -> dict[str, Floats]:
     """SCORES of each document.
 
-    Of its lines of prose: item_share, those that are items; ended_share, those that end as a sentence does;
+    Of its lines of prose: item_share, those that are items; nested_share, items of these that stand below another;
+    ended_share, those that end as a sentence does;
     words_per_line; link_share, those with an address. Of these and of rows of tables: signature_lines, how many say
     nothing outside code; spoken_words, how many words stand outside code and headings.
     Of its words: numbers, those that begin with a digit. Of its words of prose: top_word, the share of the most
-    frequent that is no function word; function_words and single_letters, their shares.
+    frequent of the first that are no function words; function_words and single_letters, their shares.
     Of its text: mojibake, pairs of letters that a wrong decoding leaves, for each word; replaced, U+FFFD for each word;
     noise_share, bytes in lines of numbers, hexadecimal or unbroken characters; log_templates, different lines of code
     and logs, digits aside, for each such line.
@@ -89,7 +92,7 @@ def shape(stream: Stream) -> dict[str, Floats]:
     command_density of lines of code that begin as a command does.
     """
     out = np.zeros((len(stream), len(SCORES)), np.float32)
-    most_words = int(np.max(np.diff(stream.word_offsets), initial=1))
+    most_words = min(_COUNTED, int(np.max(np.diff(stream.word_offsets), initial=1)))
     most_lines = int(np.max(np.diff(stream.line_offsets), initial=1))
     slots = 4
     while slots < 2 * most_words:
@@ -149,7 +152,7 @@ def _judge(
 
 @inner
 def _divide(row: Floats, prose_lines: int, prose_words: int, words: int, noise: int, size: int) -> None:
-    for score in (_ITEMS, _ENDED, _LINKS):
+    for score in (_ITEMS, _NESTED, _ENDED, _LINKS):
         row[score] = row[score] / prose_lines if prose_lines else 0
     row[_PER_LINE] = prose_words / prose_lines if prose_lines else 0
     for score in (_TOP, _FUNCTION, _SINGLE):
@@ -174,6 +177,7 @@ def _add_line(data: Bytes, begin: int, end: int, kind: int, row: Floats) -> None
     )
     row[_ENDED] += ended and kind != HEADING and kind != TABLE
     row[_ITEMS] += kind == ITEM
+    row[_NESTED] += kind == ITEM and data[begin] == _SPACE
     spoken, in_code, in_word, address, code = 0, False, False, False, False
     for at in range(begin, end):
         byte = data[at]
@@ -206,11 +210,11 @@ def _add_words(
 ) -> None:
     """Function words, words of errors, single letters, options, and the most frequent word of content."""
     mask = 3
-    while mask + 1 < 2 * (line_words[last] - line_words[first]):
+    while mask + 1 < 2 * min(_COUNTED, line_words[last] - line_words[first]):
         mask = 2 * mask + 1
     for slot in range(mask + 1):
         keys[slot] = 0
-    top, functions, errors, numbers, flags, singles = 0, 0, 0, 0, 0, 0
+    top, counted, functions, errors, numbers, flags, singles = 0, 0, 0, 0, 0, 0, 0
     for line in range(first, last):
         prose = kinds[line] <= ITEM
         for word in range(line_words[line], line_words[line + 1]):
@@ -226,7 +230,8 @@ def _add_words(
             singles += single and 97 <= data[at] | 32 <= 122 and data[at] | 32 not in (97, 105)
             if bits & np.uint64(_IS_FUNCTION):
                 functions += 1
-            elif not single:
+            elif not single and counted < _COUNTED:
+                counted += 1
                 top = max(top, _count_word(hashes[word], keys, times, mask))
     row[_FUNCTION], row[_ERRORS], row[_NUMBERS], row[_FLAGS], row[_SINGLE] = functions, errors, numbers, flags, singles
     row[_TOP] = top
@@ -249,6 +254,11 @@ def _add_letters(data: Bytes, begin: int, end: int, row: Floats) -> None:
 
     Such a pair is U+00C2, U+00C3, U+00D0, U+00D1 or U+00E2 with a sign or a control behind it that no word has there.
     """
+    high = np.uint8(0)
+    for byte in data[begin:end]:
+        high |= byte
+    if high < 128:
+        return
     for at in range(begin, end - 3):
         if data[at] == 0xC3 and data[at + 1] in (0x82, 0x83, 0x90, 0x91, 0xA2, 0xA4, 0xA5, 0xA6):
             latin = data[at + 2] == 0xC2 and data[at + 3] >= 0x80
