@@ -67,7 +67,7 @@ def read_pages(stream: Stream) -> Pages:
     rows = np.flatnonzero((words >= FEWEST) & (words <= MOST) & (code <= _MOST_CODE * words))
     most = int(np.sum(np.diff(stream.offsets)[rows]))
     size = min(most, _TOKENS * len(rows))
-    tokens, pairs, beginnings = np.zeros(size, np.uint64), np.zeros(size, np.uint64), np.zeros(size, np.uint64)
+    tokens, pairs, beginnings = np.empty(size, np.uint64), np.empty(size, np.uint64), np.empty(size, np.uint64)
     starts, looks = np.zeros(len(rows) + 1, np.int64), np.zeros((len(rows), LOOKS), np.float32)
     _read(
         stream.data, stream.offsets, stream.hashes, stream.starts, stream.lines, stream.line_words, stream.line_kinds,
