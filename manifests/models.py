@@ -149,9 +149,13 @@ class LicenceManifest(Model):
 
 
 class JunkManifest(Model):
-    """What pages say that are no documents: phrases by kind, and lists of words parted by spaces."""
+    """What pages say that are no documents: phrases by kind, kinds of pages that a model knows, and lists of words.
+
+    The words of a list are parted by spaces.
+    """
 
     phrases: dict[Identifier, list[str]]
+    pages: list[Identifier]
     function_words: str
     error_words: str
 

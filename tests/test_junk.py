@@ -66,6 +66,8 @@ CONTENT = {
     "a table of results": "# Results\n\nThroughput in MB/s by block size, mean of five runs on one node.\n\n"
     + "| size | read | write |\n|---|---|---|\n"
     + "".join(f"| {n} | {n * 3} | {n * 2} |\n" for n in range(1, 9)),
+    "a table of contents": "# Storage\n\n"
+    + "".join(f"- Chapter {name}\n  - How to {name}\n  - When to {name}\n" for name in NAMES),
     "another language": "Der Speicher wird vom Kern in Seiten verwaltet und bei Bedarf auf die Festplatte ausgelagert. "
     * 3,
     "a language without spaces": "内核把内存分成页面进行管理，并在需要的时候将不常用的页面换出到磁盘上。" * 4,

@@ -58,7 +58,7 @@ def _drops(values: Any, prose: Any, rule: Rule) -> float:
 
 
 def measure_junk() -> dict[str, Any]:
-    """Both sets of junk, and what of them is dropped for the right reason."""
+    """The sets of junk, and what of them is dropped for the right reason."""
     found = junk_table.measure()
     held = []
     for name, what in (("junk", "made beside the rules"), ("unseen", "made apart from them")):

@@ -17,6 +17,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _LONGEST = 16  # words of a phrase
+_BEGINS = 1 << 14  # a power of two; so many bytes stay in the first cache
+_WORD, _PAIR = 1, 2
 
 
 class Table(NamedTuple):
@@ -27,9 +29,14 @@ class Table(NamedTuple):
 
 
 class Phrases(NamedTuple):
-    """first: of the first word of a phrase, bit n: one of n words begins so; whole: its kinds, a bit each."""
+    """first: of the first word of a phrase, bit n: one of n words begins so; whole: its kinds, a bit each.
+
+    begins: 1 where a word may be a phrase, 2 where it and the next may begin one, by bits of their hashes: most words
+    end here.
+    """
 
     kinds: tuple[str, ...]
+    begins: npt.NDArray[np.uint8]
     first: Table
     whole: Table
 
@@ -56,23 +63,33 @@ def phrases() -> Phrases:
     stream = read_stream(pa.array([f"- {phrase}" for _, phrase in listed], pa.large_string()))
     first: dict[int, int] = {}
     whole: dict[int, int] = {}
+    begins = np.zeros(_BEGINS, np.uint8)
     for at, (bit, phrase) in enumerate(listed):
         begin, end = stream.word_offsets[at], stream.word_offsets[at + 1]
         if not 0 < end - begin <= _LONGEST:
             raise ValueError(f"junk.yaml: {phrase!r} has no words, or more than {_LONGEST}")
         word, key = int(stream.hashes[begin]), int(_combined(stream.hashes, begin, end))
+        if end - begin == 1:
+            begins[word & (_BEGINS - 1)] |= _WORD
+        else:
+            begins[_pair(stream.hashes[begin], stream.hashes[begin + 1])] |= _PAIR
         first[word] = first.get(word, 0) | 1 << int(end - begin)
         whole[key] = whole.get(key, 0) | 1 << bit
-    return Phrases(tuple(by_kind), table_of(first), table_of(whole))
+    return Phrases(tuple(by_kind), begins, table_of(first), table_of(whole))
 
 
 def phrase_shares(stream: Stream) -> dict[str, Floats]:
     """Of each kind: words in its phrases, of all words of a document."""
     known = phrases()
     counts = np.zeros((len(stream), len(known.kinds)), np.int64)
-    _count(stream.hashes, stream.word_offsets, known.first, known.whole, counts)
+    _count(stream.hashes, stream.word_offsets, known.begins, known.first, known.whole, counts)
     words = np.maximum(stream.column("words"), 1)
     return {kind: (counts[:, bit] / words).astype(np.float32) for bit, kind in enumerate(known.kinds)}
+
+
+@compiled
+def _pair(one: np.uint64, other: np.uint64) -> int:
+    return np.int64((one + (other >> np.uint64(9))) & np.uint64(_BEGINS - 1))
 
 
 @compiled
@@ -93,10 +110,21 @@ def look_up(table: Table, key: np.uint64) -> np.uint64:
 
 
 @compiled
-def _count(hashes: Hashes, word_offsets: Offsets, first: Table, whole: Table, counts: Ints) -> None:
+def _count(
+    hashes: Hashes,
+    word_offsets: Offsets,
+    begins: npt.NDArray[np.uint8],
+    first: Table,
+    whole: Table,
+    counts: Ints,
+) -> None:
     for document in range(len(word_offsets) - 1):
         at, end = word_offsets[document], word_offsets[document + 1]
         while at < end:
+            alone = begins[np.int64(hashes[at] & np.uint64(_BEGINS - 1))] & _WORD
+            if not alone and not (at + 1 < end and begins[_pair(hashes[at], hashes[at + 1])] & _PAIR):
+                at += 1
+                continue
             lengths = look_up(first, hashes[at])
             step = 1
             if lengths:

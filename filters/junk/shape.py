@@ -32,6 +32,7 @@ Kinds = npt.NDArray[np.uint8]
 
 SCORES = (
     "item_share",
+    "nested_share",
     "ended_share",
     "words_per_line",
     "spoken_words",
@@ -51,14 +52,20 @@ SCORES = (
     "command_density",
 )
 (
-    _ITEMS, _ENDED, _PER_LINE, _SPOKEN, _SIGNATURES, _LINKS, _TOP, _FUNCTION, _SINGLE, _NUMBERS, _MOJIBAKE, _REPLACED,
-    _NOISE, _TEMPLATES, _FLAGS, _ERRORS, _KEYS, _COMMANDS,
+    _ITEMS, _NESTED, _ENDED, _PER_LINE, _SPOKEN, _SIGNATURES, _LINKS, _TOP, _FUNCTION, _SINGLE, _NUMBERS, _MOJIBAKE,
+    _REPLACED, _NOISE, _TEMPLATES, _FLAGS, _ERRORS, _KEYS, _COMMANDS,
 ) = range(len(SCORES))  # fmt: skip
 
 _IS_FUNCTION, _IS_ERROR = 1, 2
 _SPACE, _BACKTICK, _DASH, _COLON, _EQUALS, _SLASH, _DOLLAR, _DOT = 32, 96, 45, 58, 61, 47, 36, 46
+_IS_LETTER, _IS_BACKTICK, _IS_COLON = 1, 2, 4
+_BYTE = np.zeros(256, np.uint8)
+_BYTE[[*range(65, 91), *range(97, 123), *range(128, 256)]] = _IS_LETTER
+_BYTE[_BACKTICK], _BYTE[_COLON] = _IS_BACKTICK, _IS_COLON
 _NOISE_LINE = 24  # bytes; a shorter line is not judged alone
 _LONG_RUN = 60  # bytes; a shorter run may be a name or a path
+_LONGEST_RUN = 200  # bytes; a longer run is none
+_COUNTED = 4000  # words of content whose most frequent is found: pages that are stuffed with one are shorter
 _FEWEST_DATED = 20  # lines of code and logs; of fewer, no templates are counted
 
 
@@ -76,11 +83,13 @@ def _words() -> Table:
 def shape(stream: Stream) -> dict[str, Floats]:
     """SCORES of each document.
 
-    Of its lines of prose: item_share, those that are items; ended_share, those that end as a sentence does;
+    Of its lines of prose: item_share, those that are items; nested_share, items of these that stand below another;
+    ended_share, those that end as a sentence does;
     words_per_line; link_share, those with an address. Of these and of rows of tables: signature_lines, how many say
     nothing outside code; spoken_words, how many words stand outside code and headings.
     Of its words: numbers, those that begin with a digit. Of its words of prose: top_word, the share of the most
-    frequent that is no function word; function_words and single_letters, their shares.
+    frequent of the first that are no function words, 0 of a document with code; function_words and single_letters,
+    their shares.
     Of its text: mojibake, pairs of letters that a wrong decoding leaves, for each word; replaced, U+FFFD for each word;
     noise_share, bytes in lines of numbers, hexadecimal or unbroken characters; log_templates, different lines of code
     and logs, digits aside, for each such line.
@@ -88,7 +97,7 @@ def shape(stream: Stream) -> dict[str, Floats]:
     command_density of lines of code that begin as a command does.
     """
     out = np.zeros((len(stream), len(SCORES)), np.float32)
-    most_words = int(np.max(np.diff(stream.word_offsets), initial=1))
+    most_words = min(_COUNTED, int(np.max(np.diff(stream.word_offsets), initial=1)))
     most_lines = int(np.max(np.diff(stream.line_offsets), initial=1))
     slots = 4
     while slots < 2 * most_words:
@@ -140,7 +149,8 @@ def _judge(
         begin_word, end_word = line_words[first], line_words[last] if last > first else line_words[first]
         total = end_word - begin_word
         text = (offsets[document], end)
-        _add_words(data, text, hashes, starts, line_words, kinds, first, last, words, keys, times, row)
+        most = 0 if different else _COUNTED
+        _add_words(data, text, hashes, starts, line_words, kinds, first, last, words, keys, times, most, row)
         _add_letters(data, offsets[document], end, row)
         _divide(row, prose_lines, prose_words, total, noise, end - offsets[document])
         row[_TEMPLATES] = _share_of_different(templates[:different])
@@ -148,7 +158,7 @@ def _judge(
 
 @inner
 def _divide(row: Floats, prose_lines: int, prose_words: int, words: int, noise: int, size: int) -> None:
-    for score in (_ITEMS, _ENDED, _LINKS):
+    for score in (_ITEMS, _NESTED, _ENDED, _LINKS):
         row[score] = row[score] / prose_lines if prose_lines else 0
     row[_PER_LINE] = prose_words / prose_lines if prose_lines else 0
     for score in (_TOP, _FUNCTION, _SINGLE):
@@ -173,16 +183,19 @@ def _add_line(data: Bytes, begin: int, end: int, kind: int, row: Floats) -> None
     )
     row[_ENDED] += ended and kind != HEADING and kind != TABLE
     row[_ITEMS] += kind == ITEM
-    spoken, in_code, in_word, address, code = 0, False, False, False, False
+    row[_NESTED] += kind == ITEM and data[begin] == _SPACE
+    spoken, outside, in_word, address, code = 0, np.uint8(1), np.uint8(0), False, False
     for at in range(begin, end):
-        byte = data[at]
-        if byte == _BACKTICK:
-            in_code = not in_code
-            code = True
-        letter = (97 <= byte | 32 <= 122) or byte >= 128
-        spoken += letter and not in_word and not in_code
-        in_word = letter
-        address |= byte == _COLON and at + 2 < end and data[at + 1] == _SLASH and data[at + 2] == _SLASH
+        what = _BYTE[data[at]]
+        if what > _IS_LETTER:
+            if what == _IS_BACKTICK:
+                outside ^= np.uint8(1)
+                code = True
+            else:
+                address |= at + 2 < end and data[at + 1] == _SLASH and data[at + 2] == _SLASH
+            what = np.uint8(0)
+        spoken += what & ~in_word & outside
+        in_word = what
     row[_LINKS] += address and kind != TABLE
     row[_SIGNATURES] += code and spoken == 0
     row[_SPOKEN] += spoken if kind != HEADING else 0
@@ -201,15 +214,16 @@ def _add_words(
     words: Table,
     keys: Hashes,
     times: npt.NDArray[np.int32],
+    most: int,
     row: Floats,
 ) -> None:
     """Function words, words of errors, single letters, options, and the most frequent word of content."""
     mask = 3
-    while mask + 1 < 2 * (line_words[last] - line_words[first]):
+    while mask + 1 < 2 * min(most, line_words[last] - line_words[first]):
         mask = 2 * mask + 1
     for slot in range(mask + 1):
         keys[slot] = 0
-    top, functions, errors, numbers, flags, singles = 0, 0, 0, 0, 0, 0
+    top, counted, functions, errors, numbers, flags, singles = 0, 0, 0, 0, 0, 0, 0
     for line in range(first, last):
         prose = kinds[line] <= ITEM
         for word in range(line_words[line], line_words[line + 1]):
@@ -225,7 +239,8 @@ def _add_words(
             singles += single and 97 <= data[at] | 32 <= 122 and data[at] | 32 not in (97, 105)
             if bits & np.uint64(_IS_FUNCTION):
                 functions += 1
-            elif not single:
+            elif not single and counted < most:
+                counted += 1
                 top = max(top, _count_word(hashes[word], keys, times, mask))
     row[_FUNCTION], row[_ERRORS], row[_NUMBERS], row[_FLAGS], row[_SINGLE] = functions, errors, numbers, flags, singles
     row[_TOP] = top
@@ -248,6 +263,11 @@ def _add_letters(data: Bytes, begin: int, end: int, row: Floats) -> None:
 
     Such a pair is U+00C2, U+00C3, U+00D0, U+00D1 or U+00E2 with a sign or a control behind it that no word has there.
     """
+    high = np.uint8(0)
+    for byte in data[begin:end]:
+        high |= byte
+    if high < 128:
+        return
     for at in range(begin, end - 3):
         if data[at] == 0xC3 and data[at + 1] in (0x82, 0x83, 0x90, 0x91, 0xA2, 0xA4, 0xA5, 0xA6):
             latin = data[at + 2] == 0xC2 and data[at + 3] >= 0x80
@@ -262,6 +282,11 @@ def _add_letters(data: Bytes, begin: int, end: int, row: Floats) -> None:
 def _is_noise(data: Bytes, begin: int, end: int) -> bool:
     """A line of numbers or hexadecimal digits, or one that hardly has a space."""
     if end - begin < _NOISE_LINE:
+        return False
+    has_digits = False
+    for byte in data[begin:end]:
+        has_digits |= np.uint8(byte - 48) <= 9
+    if not has_digits and end - begin < _LONGEST_RUN:
         return False
     digits, letters, hexadecimal, spaces, ascii_bytes = 0, 0, 0, 0, 0
     for at in range(begin, end):
@@ -288,7 +313,7 @@ def _is_unbroken(data: Bytes, begin: int, end: int, has_digits: bool) -> bool:
     for at in range(begin, end):
         run = run + 1 if data[at] > _SPACE and data[at] < 128 else 0
         longest = max(longest, run)
-    return longest >= 200 or (longest >= _LONG_RUN and 5 * longest >= 4 * (end - begin) and has_digits)
+    return longest >= _LONGEST_RUN or (longest >= _LONG_RUN and 5 * longest >= 4 * (end - begin) and has_digits)
 
 
 @inner
