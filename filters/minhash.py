@@ -78,6 +78,14 @@ def _sign(hashes: Hashes, offsets: Offsets, width: int, a: Words32, b: Words32, 
         count = _shingles(hashes, offsets[document], offsets[document + 1], width, shingles)
         row = out[document]
         for at in range(count):
-            value = _mix32(shingles[at])
+            shingles[at] = _mix32(shingles[at])
+        whole = count - count % 4  # four at a time, so that a row is loaded and stored once for them
+        for at in range(0, whole, 4):
+            v, w, x, y = shingles[at], shingles[at + 1], shingles[at + 2], shingles[at + 3]
             for slot in range(len(a)):
-                row[slot] = min(row[slot], np.uint32(a[slot] * value + b[slot]))
+                left = min(np.uint32(a[slot] * v + b[slot]), np.uint32(a[slot] * w + b[slot]))
+                right = min(np.uint32(a[slot] * x + b[slot]), np.uint32(a[slot] * y + b[slot]))
+                row[slot] = min(row[slot], min(left, right))
+        for at in range(whole, count):
+            for slot in range(len(a)):
+                row[slot] = min(row[slot], np.uint32(a[slot] * shingles[at] + b[slot]))

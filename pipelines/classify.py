@@ -18,6 +18,7 @@ from filters.datatrove_rules import failed_rules
 from filters.fold import fold_hashes
 from filters.general import scores as general
 from filters.junk import scores as junk
+from filters.junk.model import MODEL as JUNK_MODEL
 from filters.leaks import Index
 from filters.minhash import signatures
 from filters.privacy.spans import find_spans
@@ -59,6 +60,7 @@ def settings_of(run: Run) -> dict[str, Any]:
         **run.recipe.classify.model_dump(),
         "language_model": language.model_sha256(),
         "models": {name: storage.sha256(place) for name, place in _model_places(run).items()},
+        "junk_model": storage.sha256(str(JUNK_MODEL)),
         "leak_files": {each.name: storage.sha256(_place(run, each.file)) for each in run.recipe.classify.leaks},
     }
 

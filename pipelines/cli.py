@@ -74,7 +74,7 @@ def _add_train_classifier(commands: argparse._SubParsersAction[argparse.Argument
     train = commands.add_parser(
         "train-classifier",
         help="a model of category, relevance or quality from labelled documents",
-        description="Trains a model with fastText, measures it on held-out sources, and writes it with its card.",
+        description="Trains a model, measures it on held-out sources, and writes it with its card.",
     )
     train.add_argument("--task", required=True, choices=("category", "relevance", "quality"))
     train.add_argument(

@@ -101,11 +101,11 @@ def _ends_with_ellipsis(data: Bytes, begin: int, end: int) -> bool:
 
 @inner
 def count_sentences(
-    data: Bytes, begin: int, end: int, table: Kinds, begins: Places, ends: Places, tokens: int, most: int
+    data: Bytes, begin: int, end: int, table: Kinds, begins: Places, ends: Places, first: int, last: int, most: int
 ) -> tuple[int, int]:
     """Sentences of a line that C4 keeps, of which no more than `most` matter, and what it holds that drops the page.
 
-    tokens: how many it has. A sentence ends with a mark that ends sentences; the marks behind it belong to it.
+    first, last: its tokens. A sentence ends with a mark that ends sentences; the marks behind it belong to it.
     """
     begin, end = stripped(data, begin, end, table)
     end = _without_citation(data, begin, end)
@@ -123,7 +123,7 @@ def count_sentences(
     if found & _HAS_POLICY:
         return 0, 0
     sentences, ended = min(most, 1), False
-    for token in range(tokens if most > 1 else 0):
+    for token in range(first, last if most > 1 else first):
         kind = kind_at(data, begins[token], ends[token], table)
         single = ends[token] - begins[token] == width_of(data[begins[token]])
         mark = single and kind & SENTENCE_END != 0

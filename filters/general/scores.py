@@ -51,6 +51,7 @@ _NEWLINE, _HASH, _DOT = 10, 35, 46
 
 
 _STOP_WORDS = np.array([hash_of(word) for word in ["the", "be", "to", "of", "and", "that", "have", "with"]], np.uint64)
+_MAY_STOP = np.isin(np.arange(256), _STOP_WORDS & np.uint64(255))  # by the last byte of a token's hash
 
 
 def scores(stream: Stream) -> dict[str, Floats]:
@@ -65,9 +66,9 @@ def scores(stream: Stream) -> dict[str, Floats]:
     largest = min(_MOST, int(np.max(np.diff(offsets), initial=0)))
     out = np.zeros((len(stream), len(SCORES)), np.float32)
     sums = np.empty(largest + 1, np.int32)
-    hashes, grams = (np.empty(largest + 1, np.uint64) for _ in range(2))
+    grams = np.empty(largest + 1, np.uint64)
     work = np.empty((2, largest + 1), np.int32)
-    _judge(data, offsets, kinds(), tokens_for(largest + 1), sums, hashes, work, grams, table_for(largest + 4), out)
+    _judge(data, offsets, kinds(), tokens_for(largest + 1), sums, work, grams, table_for(largest + 4), out)
     return {name: out[:, column] for column, name in enumerate(SCORES)}
 
 
@@ -76,39 +77,28 @@ def _judge(
     data: Bytes,
     offsets: Offsets,
     kinds: Kinds,
-    line: Tokens,
+    room: Tokens,
     sums: Places,
-    hashes: Hashes,
     work: Places,
     grams: Hashes,
     table: Hashes,
     out: Floats,
 ) -> None:
-    counts, words = np.zeros(len(_LINE_SCORES), np.int64), np.zeros(4, np.int64)
+    counts = np.zeros(len(_LINE_SCORES), np.int64)
     for document in range(len(offsets) - 1):
         begin, end = offsets[document], min(offsets[document + 1], offsets[document] + _MOST)
         text = data[begin:end]
         row = out[document]
         counts[:] = 0
-        words[:] = 0
         characters = count_characters(text, 0, len(text))
-        tokens = _read_lines(text, characters, kinds, line, table, counts, words, hashes, sums, row)
-        _write_words(text, tokens, words, row)
-        judge_grams(hashes, sums, tokens, characters, work, grams, table, row)
+        tokens = _read_lines(text, characters, kinds, room, table, counts, row)
+        _count_words(text, room, tokens, sums, row)
+        judge_grams(room.hashes, sums, tokens, characters, work, grams, table, row)
 
 
 @inner
 def _read_lines(
-    text: Bytes,
-    characters: int,
-    kinds: Kinds,
-    line: Tokens,
-    table: Hashes,
-    counts: Ints,
-    words: Ints,
-    hashes: Hashes,
-    sums: Places,
-    row: Floats,
+    text: Bytes, characters: int, kinds: Kinds, room: Tokens, table: Hashes, counts: Ints, row: Floats
 ) -> int:
     """Splits a text into tokens line by line, and judges lines and paragraphs; how many tokens there are."""
     tokens, feeds, repeated = 0, 0, 0
@@ -118,14 +108,14 @@ def _read_lines(
     mask = clear(table, 2 * written)  # as many paragraphs as lines, at most
     pieces = no_pieces()
     all_lines, filled, at = 0, 0, 0
-    sums[0] = 0
     while at < len(text):
         stop = at
         while stop < len(text) and text[stop] != _NEWLINE:
             stop += 1
         feeds += stop < len(text)
         all_lines += 1
-        found = split(text, at, stop, kinds, line)
+        first = tokens
+        tokens = split(text, at, stop, kinds, room, tokens)
         twice, size = False, 0
         if stop > at:
             value, size = hash_token(text, at, stop), count_characters(text, at, stop)
@@ -133,14 +123,12 @@ def _read_lines(
             pieces = add_line(pieces, value, size, twice)
         elif pieces.open_size:
             pieces = end_paragraph(pieces, table, mask)
-        if found:
-            _count_words(line, found, hashes, sums, tokens, words)
-            tokens += found
+        if tokens > first:
             filled += 1
             repeated += size if twice else 0
             count_line(text, at, stop, size, kinds, counts)
             wanted = _SENTENCES - counts[lines.SENTENCES]
-            sentences, drops = count_sentences(text, at, stop, kinds, line.begins, line.ends, found, wanted)
+            sentences, drops = count_sentences(text, at, stop, kinds, room.begins, room.ends, first, tokens, wanted)
             counts[lines.SENTENCES] += sentences
             counts[lines.CURLY] |= drops == lines.HAS_BRACE
             counts[lines.LOREM] |= drops == lines.HAS_LOREM
@@ -174,27 +162,19 @@ def _write_pieces(text: Bytes, characters: int, pieces: Pieces, row: Floats) -> 
 
 
 @inner
-def _count_words(line: Tokens, count: int, hashes: Hashes, sums: Places, tokens: int, words: Ints) -> None:
-    """Puts the tokens of a line behind those before it, sums up their characters, and counts them as Gopher does.
-
-    tokens: how many there are before the line. words: words, their characters, alphabetic tokens, and a bit for each
-    stop word.
-    """
-    for token in range(count):
-        size, kind = line.sizes[token], line.kinds[token]
-        is_word, is_alphabetic = kind & IS_WORD != 0, kind & IS_ALPHABETIC != 0
-        words[0] += is_word
-        words[1] += size * is_word
-        words[2] += is_alphabetic
-        if size <= 4 and is_alphabetic:
-            words[3] |= _stop_word(line.hashes[token])
-        sums[tokens + token + 1] = sums[tokens + token] + size
-        hashes[tokens + token] = line.hashes[token]
-
-
-@inner
-def _write_words(text: Bytes, tokens: int, counts: Ints, row: Floats) -> None:
-    words, characters, alphabetic, stops = counts
+def _count_words(text: Bytes, room: Tokens, tokens: int, sums: Places, row: Floats) -> None:
+    """Sums up the characters of the tokens, and judges them as Gopher does."""
+    words, characters, alphabetic, stops = 0, 0, 0, 0
+    sums[0] = 0
+    for token in range(tokens):
+        size, kind = room.sizes[token], room.kinds[token]
+        is_word = kind & IS_WORD != 0
+        words += is_word
+        characters += size * is_word
+        alphabetic += kind & IS_ALPHABETIC != 0
+        sums[token + 1] = sums[token] + size
+        if _MAY_STOP[room.hashes[token] & np.uint64(255)]:
+            stops |= _stop_word(room.hashes[token])
     marks, ellipses = _count_marks(text)
     row[_WORDS] = words
     row[_LENGTH] = characters / words if words else 0

@@ -96,12 +96,12 @@ def tokens_for(most: int) -> Tokens:
 
 
 @inner
-def split(data: Bytes, begin: int, end: int, table: Kinds, tokens: Tokens) -> int:
-    """Writes the tokens of a line; their number.
+def split(data: Bytes, begin: int, end: int, table: Kinds, tokens: Tokens, count: int) -> int:
+    """Appends the tokens of a line; their new number.
 
     Most are runs of ASCII letters and digits between spaces; they are hashed as they are read.
     """
-    at, count = begin, 0
+    at = begin
     while at < end:
         if data[at] < 0x80 and table[data[at]] & SPACE:
             at += 1

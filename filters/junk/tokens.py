@@ -12,22 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import compiled, inlined, inner
-from filters.stream import (
-    BLANK,
-    CODE,
-    FENCE,
-    FNV_OFFSET,
-    FNV_PRIME,
-    HEADING,
-    ITEM,
-    LOG,
-    TABLE,
-    Bytes,
-    Hashes,
-    Offsets,
-    Stream,
-    mix,
-)
+from filters.hashing import FNV_OFFSET, FNV_PRIME, mix
+from filters.stream import BLANK, CODE, FENCE, HEADING, ITEM, LOG, TABLE, Bytes, Hashes, Offsets, Stream
 
 Floats = npt.NDArray[np.float32]
 Kinds = npt.NDArray[np.uint8]
