@@ -2,7 +2,7 @@
 
 It learns from pages that `made_pages.py` makes, and from documents and pieces of documents of two thirds of the
 packages and sources of `make bench-filter`; the others are held out, told by a hash of their name. FILE is a NumPy
-archive of `words` and their `vectors`; the card says how those of the shipped model were made.
+archive of `words` and their `vectors`, as `word_vectors.py` makes it.
 """
 
 from __future__ import annotations
