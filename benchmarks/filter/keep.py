@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from benchmarks.extract.packages import Log
 from benchmarks.filter import canonical, real
-from benchmarks.filter.verdicts import datatrove_keeps, losses, sample
+from benchmarks.filter.verdicts import OFF_TOPIC, datatrove_keeps, losses, sample
 
 DATATROVE_DOCUMENTS = 600
 
@@ -33,17 +33,26 @@ def measure_canonical(pages: pa.Table, log: Log) -> dict[str, Any]:
 
 
 def measure_real(files: pa.Table, log: Log) -> dict[str, Any]:
-    """Of the real files: what stays, in all and by category and form (`engineering_blogs prose`)."""
+    """Of the real files: what stays, in all and by category and form (`engineering_blogs prose`), relevance apart.
+
+    The questions and answers among them are of other fields, so what leaves for that alone is counted by itself.
+    """
     documents = real.is_document(files)
     log(f"judging {documents.num_rows} real files")
-    return {**_rates(documents, ["category", "form"], log), "unread": real.unread(files)}
+    found = _rates(documents, ["category", "form"], log, OFF_TOPIC)
+    print(f"\nreal files that would leave for their relevance alone: {found['set_apart']}")
+    return {**found, "unread": real.unread(files)}
 
 
-def _rates(documents: pa.Table, by: Sequence[str], log: Log) -> dict[str, Any]:
-    """Documents, those kept, and what was lost, by group; and datatrove's keep rate on a draw of them."""
+def _rates(documents: pa.Table, by: Sequence[str], log: Log, apart: str = "") -> dict[str, Any]:
+    """Documents, those kept, and what was lost, by group; and datatrove's keep rate on a draw of them.
+
+    What is lost for the reason `apart` counts as kept, and is told under `set_apart`.
+    """
     names = [" ".join(names) for names in zip(*(documents[column].to_pylist() for column in by), strict=True)]
     grouped = documents.append_column("group", pa.array(names, pa.string()))
-    lost = losses(grouped, "group")
+    every = losses(grouped, "group")
+    lost = [each for each in every if each.reason != apart]
     gone = {each.url for each in lost}
     drawn = sample(grouped, DATATROVE_DOCUMENTS)
     log(f"asking datatrove for {drawn.num_rows} of them")
@@ -52,6 +61,7 @@ def _rates(documents: pa.Table, by: Sequence[str], log: Log) -> dict[str, Any]:
         "documents": grouped.num_rows,
         "kept": grouped.num_rows - len(lost),
         "groups": _groups(grouped, lost),
+        "set_apart": dict(sorted(Counter(each.group for each in every if each.reason == apart).items())),
         "reasons": dict(Counter(each.reason for each in lost).most_common()),
         "lost": [vars(each) for each in lost],
         "sample": {

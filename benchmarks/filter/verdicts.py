@@ -16,6 +16,7 @@ from pipelines.classify import score
 from pipelines.filter import edit
 
 SEED = 20
+OFF_TOPIC = "off_topic"
 _CLASSIFY, _FILTER = ClassifySettings(), FilterSettings()
 
 
@@ -35,12 +36,16 @@ def ours(table: pa.Table) -> list[list[tuple[str, str]]]:
 
 
 def losses(table: pa.Table, group: str) -> list[Loss]:
-    """The documents that leave, each with its first reason; `group` is the column that they are counted by."""
-    return [
-        Loss(url, name, failed[0][0], failed[0][1])
-        for url, name, failed in zip(table["url"].to_pylist(), table[group].to_pylist(), ours(table), strict=True)
-        if failed
-    ]
+    """The documents that leave, each with its first reason, relevance last of all.
+
+    `group` is the column that they are counted by.
+    """
+    found = []
+    for url, name, failed in zip(table["url"].to_pylist(), table[group].to_pylist(), ours(table), strict=True):
+        if failed:
+            rule, value = min(failed, key=lambda each: each[0] == OFF_TOPIC)
+            found.append(Loss(url, name, rule, value))
+    return found
 
 
 def whole(batch: pa.Table) -> pa.Table:
