@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.leaks import Leak, cut
 from filters.privacy.placeholders import CUT, redact
@@ -18,6 +20,7 @@ from pipelines.rows import count_fates, drop_row, isolate, side_tables
 from pipelines.run import Run
 from pipelines.schema import EDITS, joined
 
+_LISTS = ("spans", "leaks")
 _LET_GO = ("signature", "spans", "leaks", "fold_hash")
 
 
@@ -53,15 +56,29 @@ def _identity(table: pa.Table, index: int) -> dict[str, Any]:
 
 def edit(documents: pa.Table, settings: FilterSettings) -> pa.Table:
     """The documents with spans to redact replaced; `edits` are those spans, in bytes of the text before."""
-    texts, edits = [], []
-    for row in documents.select(["text", "spans", "leaks"]).to_pylist():
-        text = row["text"].encode()
-        chosen = _chosen(text, row["spans"], leaks_of(row["leaks"], settings), settings)
-        edits.append([{"start": start, "end": end, "kind": kind} for start, end, kind in chosen])
-        texts.append(redact(text, chosen).decode())
+    edits: list[list[dict[str, Any]]] = [[] for _ in range(documents.num_rows)]
+    changed: dict[int, str] = {}
+    marked = pc.or_(*(pc.greater(pc.fill_null(pc.list_value_length(documents[name]), 0), 0) for name in _LISTS))
+    for row in pc.indices_nonzero(marked).to_pylist():  # the others keep their texts where they lie
+        text = documents["text"][row].as_py().encode()
+        leaks = leaks_of(documents["leaks"][row].as_py(), settings)
+        if chosen := _chosen(text, documents["spans"][row].as_py() or (), leaks, settings):
+            edits[row] = [{"start": start, "end": end, "kind": kind} for start, end, kind in chosen]
+            changed[row] = redact(text, chosen).decode()
+    texts = _replaced(documents["text"], changed)
     schema = joined(pa.schema([each for each in documents.schema if each.name not in _LET_GO]), EDITS)
     columns: dict[str, Any] = {name: documents[name] for name in schema.names if name not in ("text", "edits")}
     return pa.table({**columns, "text": texts, "edits": edits}, schema=schema)
+
+
+def _replaced(texts: pa.ChunkedArray, changed: Mapping[int, str]) -> pa.ChunkedArray:
+    """The texts, those of some rows replaced."""
+    if not changed:
+        return texts
+    mask = np.zeros(len(texts), np.bool_)
+    mask[list(changed)] = True
+    values = pa.array([changed[row] for row in sorted(changed)], texts.type)
+    return pc.replace_with_mask(texts, pa.array(mask), values)
 
 
 def _chosen(
