@@ -19,7 +19,7 @@ import numpy.typing as npt
 from filters.compiled import compiled, inner
 from filters.junk.tokens import LOOKS, Pages, read_pages
 from filters.stream import Hashes, Offsets, Stream
-from filters.topics.lookup import Places, slots_of
+from filters.topics.lookup import Places, place_of, slots_of
 from manifests.load import load_junk
 
 Floats = npt.NDArray[np.float32]
@@ -107,13 +107,13 @@ def _judge(
         space[:] = 0
         row = found[page]
         for at in range(first, last):
-            place = _place(words[at], known.word_keys, known.word_slots)
+            place = place_of(words[at], known.word_keys, known.word_slots)
             if place >= 0:
                 with_vector += 1
                 for column in range(width):
                     space[column] += known.vectors[place, column]
             for token in (words[at], pairs[at], beginnings[at]):
-                place = _place(token, known.row_keys, known.row_slots) if token else -1
+                place = place_of(token, known.row_keys, known.row_slots) if token else -1
                 if place >= 0:
                     for label in range(len(row)):
                         row[label] += known.rows[place, label]
@@ -150,13 +150,3 @@ def _soften(row: Floats) -> None:
         total += row[label]
     for label in range(len(row)):
         row[label] /= total
-
-
-@inner
-def _place(key: np.uint64, keys: Hashes, slots: Places) -> int:
-    """The row of a key, -1 if it has none."""
-    mask = np.int64(len(slots) - 1)
-    at = np.int64(key & np.uint64(mask))
-    while slots[at] >= 0 and keys[slots[at]] != key:
-        at = (at + 1) & mask
-    return np.int64(slots[at])

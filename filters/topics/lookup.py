@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from filters.compiled import compiled
+from filters.compiled import compiled, inner
 from filters.stream import Hashes, Offsets
 
 Rows = npt.NDArray[np.float32]
@@ -29,19 +29,24 @@ def _fill(keys: Hashes, slots: Places) -> None:
         slots[at] = index
 
 
+@inner
+def place_of(key: np.uint64, keys: Hashes, slots: Places) -> int:
+    """The number of a key, -1 if it is none of the keys."""
+    mask = np.int64(len(slots) - 1)
+    at = np.int64(key & np.uint64(mask))
+    while slots[at] >= 0 and keys[slots[at]] != key:
+        at = (at + 1) & mask
+    return int(slots[at])
+
+
 @compiled
 def sum_rows(
     tokens: Hashes, offsets: Offsets, keys: Hashes, slots: Places, rows: Rows, sums: Rows, hits: Offsets
 ) -> None:
     """Adds to `sums`, shape (documents, labels), the row of every token that has one, and counts them in `hits`."""
-    mask = np.int64(len(slots) - 1)
     for document in range(len(offsets) - 1):
         for index in range(offsets[document], offsets[document + 1]):
-            token = tokens[index]
-            at = np.int64(token & np.uint64(mask))
-            while slots[at] >= 0 and keys[slots[at]] != token:
-                at = (at + 1) & mask
-            row = slots[at]
+            row = place_of(tokens[index], keys, slots)
             if row < 0:
                 continue
             hits[document] += 1
