@@ -65,6 +65,12 @@ def test_the_words_of_a_prompt_scattered_over_other_text_are_none():
     assert [[leak.kind for leak in leaks] for leaks in found] == [["near_prompt_answer"], []]
 
 
+def test_a_synopsis_is_no_copy_of_an_answer():
+    index = Index.build([ItemSet("shell", ['Print the last 10 lines of "big-file.log"'], ["tail big-file.log"])])
+    page = "```\ntail [OPTION]... [FILE]...\n```\n\n## DESCRIPTION\n\nPrint the last 10 lines of each FILE."
+    assert index.find(read_stream(pa.array([page], pa.large_string()))) == [[]]
+
+
 def test_an_answer_stands_close_before_its_prompt():
     prompt = "archive the reports below /mnt/papers that changed within 41 days, and keep permissions."
     near = f"```\n{ANSWER}\n```\n\nThis is how to {prompt}"

@@ -22,6 +22,8 @@ _BEFORE = (
     r"(?:^[ \t>]*(?:\S{0,40}[$#%>][ \t]+|[*+-][ \t]+`?)?|`(?:\$ )?)"
     r"(?:(?:sudo|time|nohup|doas)[ \t]+)?(?:[\w./-]{0,64}/)?(?=\w)()"
 )
+# The synopsis of a command, `tail [OPTION]... [FILE]`, is like every use of it.
+_SYNOPSIS = re.compile(r"\[-{0,2}[A-Za-z]{3,}[\w=-]{0,40}\]")
 _MARK = re.compile(r"^[ \t]*(?:[$#%>*+-]|[0-9]+[.)])[ \t]+", re.MULTILINE)
 
 Found = tuple[float, int, int]
@@ -76,9 +78,12 @@ def _find_command(answer: str, text: str) -> Found:
         if number == _TRIES:
             break
         end = _end_of(text, match.start(1), lines)
-        likeness = command_likeness(wanted, commands(_MARK.sub("", text[match.start(1) : end])))
+        piece = text[match.start(1) : end]
+        if _SYNOPSIS.search(piece) and not _SYNOPSIS.search(answer):
+            continue
+        likeness = command_likeness(wanted, commands(_MARK.sub("", piece)))
         if likeness > best[0]:
-            equal = split_words(text[match.start(1) : end]) == split_words(answer)
+            equal = split_words(piece) == split_words(answer)
             best = (1.0 if equal else min(likeness, _ALMOST), match.start(1), end)
     return best
 
