@@ -67,7 +67,7 @@ def test_the_words_of_a_prompt_scattered_over_other_text_are_none():
 
 def test_a_synopsis_is_no_copy_of_an_answer():
     index = Index.build([ItemSet("shell", ['Print the last 10 lines of "big-file.log"'], ["tail big-file.log"])])
-    page = "```\ntail [OPTION]... [FILE]...\n```\n\n## DESCRIPTION\n\nPrint the last 10 lines of each FILE."
+    page = "tail - output the last part of files\n\n```\ntail [OPTION]... [FILE]...\n```\n\n## DESCRIPTION\n\nPrint the last 10 lines of each FILE."
     assert index.find(read_stream(pa.array([page], pa.large_string()))) == [[]]
 
 

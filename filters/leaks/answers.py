@@ -22,8 +22,8 @@ _BEFORE = (
     r"(?:^[ \t>]*(?:\S{0,40}[$#%>][ \t]+|[*+-][ \t]+`?)?|`(?:\$ )?)"
     r"(?:(?:sudo|time|nohup|doas)[ \t]+)?(?:[\w./-]{0,64}/)?(?=\w)()"
 )
-# The synopsis of a command, `tail [OPTION]... [FILE]`, is like every use of it.
-_SYNOPSIS = re.compile(r"\[-{0,2}[A-Za-z]{3,}[\w=-]{0,40}\]")
+# What a manual says of a command is like every use of it: `tail [OPTION]... [FILE]`, `tail - output the last part`.
+_MANUAL = re.compile(r"\[-{0,2}[A-Za-z]{3,}[\w=-]{0,40}\]|\A\S{1,64} [-–—] [A-Za-z]+ [A-Za-z]+")
 _MARK = re.compile(r"^[ \t]*(?:[$#%>*+-]|[0-9]+[.)])[ \t]+", re.MULTILINE)
 
 Found = tuple[float, int, int]
@@ -79,7 +79,7 @@ def _find_command(answer: str, text: str) -> Found:
             break
         end = _end_of(text, match.start(1), lines)
         piece = text[match.start(1) : end]
-        if _SYNOPSIS.search(piece) and not _SYNOPSIS.search(answer):
+        if _MANUAL.search(piece) and not _MANUAL.search(answer):
             continue
         likeness = command_likeness(wanted, commands(_MARK.sub("", piece)))
         if likeness > best[0]:
