@@ -24,8 +24,9 @@ Array = npt.NDArray[np.generic]
 _SHARE = 0.8
 # Likeness of an answer from which on it is one.
 _ANSWER = 0.85
-# The same where all of the prompt's telling words are there.
+# The same where all of the prompt's telling words are there, if they are so many.
 _LIKE = 0.75
+_MANY = 4
 # How much longer the words of a prompt may stand apart than in the prompt: values are renamed, but not sentences.
 _STRETCH = 1.5
 # How many words may lie between a prompt and its answer.
@@ -181,7 +182,8 @@ class Index:
             if likeness > best[0]:
                 span = start + len(piece[:at].encode()), start + len(piece[:until].encode())
                 best = (likeness, *span)
-        if best[0] < (_ANSWER if share < 0.99 else _LIKE):
+        many = self.needed_offsets[item + 1] - self.needed_offsets[item] >= _MANY
+        if best[0] < (_LIKE if share >= 0.99 and (many or share == 1) else _ANSWER):
             return set()
         if best[0] < 1 and self.shares[item] and not self._is_consistent(stream, item, document, begin, end, best[1:]):
             return set()
