@@ -6,6 +6,7 @@ python -m benchmarks.filter.leaks DOCUMENTS.parquet NL2BASH.tar.gz
 from __future__ import annotations
 
 import argparse
+import hashlib
 import random
 import tarfile
 import time
@@ -24,6 +25,9 @@ from filters.stream import read_stream
 _COPIES = 1500
 _BATCH = 400
 _BLAMES = ("prompt_answer", "near_prompt_answer", "exact_run")
+# Alarms that were read and are true: bash's manual, from which NL2Bash took a prompt, and Debian's reference, which has
+# a pair of it. Told by the first digits of a hash of the document's words from an alarm's begin to its end.
+_TRUE = frozenset(["02e8be468ad5e211", "66b643f8a42eddc1", "95947aa712163727", "616a90a6c5964d06"])
 
 
 def read_nl2bash(path: str) -> list[Pair]:
@@ -49,6 +53,8 @@ def run(documents: Sequence[str], nl2bash: Sequence[Pair], seed: int = 7) -> dic
     blamed = Counter(kind for found in alarms for kind in {leak.kind for leak in found})
     chance = random.Random(seed)
     pairs = _sample(chance, items)
+    blames = [[leak for leak in found if leak.kind in _BLAMES] for found in alarms]
+    false = [found for text, found in zip(documents, blames, strict=True) if not _are_true(text, found)]
     exact = [(pair, plant(chance, chance.choice(documents), pair)) for pair in pairs]
     near = [(pair, plant(chance, chance.choice(documents), paraphrase(chance, pair))) for pair in pairs]
     size = sum(len(text.encode()) for text in documents)
@@ -59,13 +65,20 @@ def run(documents: Sequence[str], nl2bash: Sequence[Pair], seed: int = 7) -> dic
         "build seconds": round(built, 2),
         "milliseconds per MB": round(1e3 * seconds / (size / 1e6), 2),
         **{f"alarms {kind}": blamed[kind] for kind in _BLAMES},
-        "documents blamed": sum(any(leak.kind in _BLAMES for leak in found) for found in alarms),
+        "documents blamed": sum(map(bool, blames)),
+        "documents blamed falsely": len(false),
         **_found("exact", index, exact),
         **_found("paraphrased", index, near),
     }
     for name, value in figures.items():
         print(f"{name:48} {value}")
     return figures
+
+
+def _are_true(text: str, alarms: Sequence[Leak]) -> bool:
+    """Whether all alarms on a document were read and are true."""
+    content = text.encode()
+    return all(hashlib.sha256(content[each.start : each.end]).hexdigest()[:16] in _TRUE for each in alarms)
 
 
 def _sample(chance: random.Random, items: dict[str, list[Pair]]) -> list[Pair]:
