@@ -126,7 +126,6 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None =
     """
     tools = tools or tools_of(own_spec(settings))
     texts = documents["text"].combine_chunks()
-    strings = texts.to_pylist()
     stream = read_stream(texts)
     detected = language.detect(stream)
     signed = signatures(stream, settings.permutations, settings.shingle_words)
@@ -145,7 +144,10 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None =
     found = tools.leaks.find(stream) if tools.leaks else [[]] * len(stream)
     columns["leaks"] = [[asdict(leak) for leak in leaks] for leaks in found]
     columns |= _topics(documents, stream, tools)
-    columns["datatrove_failed"] = [failed_rules(text, settings.datatrove) for text in strings]
+    asked = settings.datatrove  # by most recipes nothing
+    columns["datatrove_failed"] = (
+        [failed_rules(text, asked) for text in texts.to_pylist()] if asked else [[]] * len(texts)
+    )
     columns |= {name: stream.column(name) for name in COUNTS}
     columns |= shares.scores(stream) | general.scores(stream) | junk.scores(stream)
     return pa.table(columns, schema=joined(DOCUMENT, SCORES))

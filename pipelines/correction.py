@@ -14,7 +14,7 @@ import numpy as np
 from filters.stream import Hashes
 from filters.topics.learn import learn
 from filters.topics.lookup import Rows
-from pipelines.fasttext_head import Examples, Indices, of_many_sources
+from pipelines.fasttext_head import Examples, Indices, draw_of_label, of_many_sources
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,6 @@ def _draw(
     """The documents in the order in which they are read, again and again."""
     rounds = []
     for _ in range(settings.rounds):
-        drawn = []
-        for label in range(labels):
-            chosen = documents[examples.labels[documents] == label]
-            if len(chosen):
-                weights = np.bincount(examples.sources[chosen])[examples.sources[chosen]] ** -0.5
-                drawn.append(random.choice(chosen, settings.draws, p=weights / weights.sum()))
+        drawn = [draw_of_label(examples, documents, label, settings.draws, random) for label in range(labels)]
         rounds.append(random.permutation(np.concatenate(drawn)))
     return np.concatenate(rounds)

@@ -123,6 +123,18 @@ def of_many_sources(examples: Examples, documents: Indices) -> Indices:
     return np.bincount(np.unique(np.concatenate(pairs)) // sources, minlength=len(examples.keys))
 
 
+def draw_of_label(
+    examples: Examples, documents: Indices, label: int, draws: int, random: np.random.Generator
+) -> Indices:
+    """So many of a label's documents, none if it has none; sources weigh as the root of their number of documents."""
+    chosen: Indices = documents[examples.labels[documents] == label]
+    if not len(chosen):
+        return chosen
+    weights = np.bincount(examples.sources[chosen])[examples.sources[chosen]] ** -0.5
+    drawn: Indices = random.choice(chosen, draws, p=weights / weights.sum())
+    return drawn
+
+
 def _draw(
     examples: Examples,
     documents: Indices,
@@ -133,12 +145,7 @@ def _draw(
 ) -> list[str]:
     lines = []
     for label in range(labels):
-        chosen = documents[examples.labels[documents] == label]
-        if not len(chosen):
-            continue
-        counts = np.bincount(examples.sources[chosen])
-        weights = counts[examples.sources[chosen]] ** -0.5
-        for document in random.choice(chosen, settings.draws, p=weights / weights.sum()):
+        for document in draw_of_label(examples, documents, label, settings.draws, random):
             tokens = examples.tokens[examples.offsets[document] : examples.offsets[document + 1]]
             tokens = tokens[known[tokens]]
             share = min(settings.sample / max(len(tokens), 1), 1 - 0.5 * random.random())

@@ -21,7 +21,7 @@ from pipelines.run import Run
 from pipelines.schema import EDITS, joined
 
 _LISTS = ("spans", "leaks")
-_LET_GO = ("signature", "spans", "leaks", "fold_hash")
+_LET_GO = ("signature", *_LISTS, "fold_hash")
 
 
 def _settings(run: Run) -> Mapping[str, Any]:
@@ -72,12 +72,12 @@ def edit(documents: pa.Table, settings: FilterSettings) -> pa.Table:
 
 
 def _replaced(texts: pa.ChunkedArray, changed: Mapping[int, str]) -> pa.ChunkedArray:
-    """The texts, those of some rows replaced."""
+    """The texts, those of some rows, in order, replaced."""
     if not changed:
         return texts
     mask = np.zeros(len(texts), np.bool_)
     mask[list(changed)] = True
-    values = pa.array([changed[row] for row in sorted(changed)], texts.type)
+    values = pa.array(list(changed.values()), texts.type)
     return pc.replace_with_mask(texts, pa.array(mask), values)
 
 
