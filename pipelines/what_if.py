@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from filters.verdict import columns_of, judge
 from manifests.models import FilterSettings
-from pipelines import storage
+from pipelines import classify, storage
 from pipelines.engine import Commit, StageError, read_commit
 from pipelines.parts import read_table
 from pipelines.run import Run
@@ -81,6 +81,9 @@ def _commits(run: Run) -> tuple[Commit, Commit]:
     if before is None or after is None:
         missing = "dedup" if before is None else "filter"
         raise StageError(f"filter: {missing} is not committed in {run.url}; make the run first, then ask what if")
+    scored = read_commit(run.directory("classify"))
+    if scored is None or scored.version != classify.STAGE.version:
+        raise StageError(f"filter: {run.url} has the scores of another version; make the run again, then ask what if")
     made = [[f"dedup/{part.name}", part.content] for part in before.parts]
     if sorted(made) != sorted([each["name"], each["content"]] for each in after.inputs):
         raise StageError(f"filter: {run.url} was made anew since its filter ran; run filter first, then ask what if")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -165,6 +166,16 @@ def test_kill_9_at_random_moments_loses_nothing_and_refetches_nothing(run: Path,
     assert runs.shard_hashes(tmp_path / "killed") == runs.shard_hashes(run)
     assert seen.refetched == []
     assert runs.unbalanced(tmp_path / "killed") == []
+
+
+def test_what_if_wants_scores_of_this_version(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    commit = tmp_path / "run" / "classify" / "_commit.json"
+    commit.write_text(json.dumps(json.loads(commit.read_text()) | {"version": 1}))
+    asked = runs.syscorpus("filter", "--what-if", "--recipe", SMALL, "--run", tmp_path / "run")
+    assert asked.returncode == 1
+    assert "has the scores of another version; make the run again" in asked.stderr
+    assert "KeyError" not in asked.stderr
 
 
 def test_a_changed_threshold_keeps_scores_and_clusters(run: Path, tmp_path: Path) -> None:
