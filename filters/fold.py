@@ -32,9 +32,9 @@ def _fold(data: Bytes, offsets: Offsets, is_space: npt.NDArray[np.bool_], out: B
     size = 0
     for document in range(len(offsets) - 1):
         begin, spaced = size, True
-        for at in range(offsets[document], offsets[document + 1]):
-            space = is_space[data[at]]
-            out[size] = 32 if space else data[at]
+        for byte in data[offsets[document] : offsets[document + 1]]:
+            space = is_space[byte]
+            out[np.uint64(size)] = 32 if space else byte  # a place without a sign is no place from the end
             size += 1 - (space & spaced)  # the next byte takes the place of a space too many
             spaced = space
         size -= spaced and size > begin

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import compiled
-from filters.stream import Hashes, Offsets, Stream, combine
+from filters.hashing import GOLDEN, mix
+from filters.stream import Hashes, Offsets, Stream
 
 SEED = 1
 
@@ -51,11 +52,12 @@ def signatures(stream: Stream, count: int, width: int) -> Words32:
 def _shingles(hashes: Hashes, begin: int, end: int, width: int, out: Words32) -> int:
     if end == begin:
         return 0
-    if end - begin < width:
-        out[0] = np.uint32(combine(hashes, begin, end) >> np.uint64(32))
-        return 1
+    width = min(width, end - begin)
     for at in range(begin, end - width + 1):
-        out[at - begin] = np.uint32(combine(hashes, at, at + width) >> np.uint64(32))
+        value = np.uint64(width)
+        for word in range(at, at + width):
+            value = value * GOLDEN + hashes[word]  # these are mixed; their sum is once more
+        out[at - begin] = np.uint32(mix(value) >> np.uint64(32))
     return end - begin - width + 1
 
 

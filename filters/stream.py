@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.compiled import compiled, inlined, inner
+from filters.compiled import compiled, inner
 from filters.hashing import FNV_OFFSET, FNV_PRIME, GOLDEN, mix
 
 Bytes = npt.NDArray[np.uint8]
@@ -52,7 +52,7 @@ _WORDS_OF = np.array([_PROSE_WORDS, _PROSE_WORDS, _PROSE_WORDS, _TABLE_WORDS, _C
 _LINES_OF = np.array([_PROSE_LINES, _HEADING_LINES, _ITEM_LINES, _TABLE_LINES, _CODE_LINES, _LOG_LINES, -1, -1])
 
 # What a byte is.
-_WORD, _LETTER, _CHARACTER, _DIGIT, _UPPER = 1, 2, 4, 8, 16
+_WORD, _LETTER, _CHARACTER, _DIGIT = 1, 2, 4, 8
 
 
 def _byte_classes() -> Bytes:
@@ -61,7 +61,6 @@ def _byte_classes() -> Bytes:
     kinds[192:] |= _CHARACTER | _LETTER
     for letter in range(26):
         kinds[[65 + letter, 97 + letter]] |= _WORD | _LETTER
-    kinds[65:91] |= _UPPER
     kinds[48:58] |= _WORD | _DIGIT
     kinds[95] |= _WORD
     kinds[128:] |= _WORD
@@ -69,6 +68,12 @@ def _byte_classes() -> Bytes:
 
 
 _BYTE = _byte_classes()
+
+_FOLDED = np.arange(256, dtype=np.uint64)
+_FOLDED[65:91] |= 32
+# What a byte of a word adds to two counts in one number: of characters, and in the upper half of letters.
+_LETTERS_BEGIN = 32
+_TALLY = ((_BYTE & _CHARACTER) != 0).astype(np.int64) + (((_BYTE & _LETTER) != 0).astype(np.int64) << _LETTERS_BEGIN)
 
 # What a byte is in a date.
 _DATE_DIGIT, _DATE_COLON, _DATE_MARK, _DATE_SPACE = 1, 2, 3, 4
@@ -313,45 +318,38 @@ def _is_dated(data: Bytes, begin: int, end: int) -> bool:
     return dated and not (at < end and data[at] == 60)
 
 
-@inlined
-def _lower(byte: np.uint8) -> np.uint8:
-    return np.uint8(byte | 32) if _BYTE[byte] & _UPPER else byte
-
-
 @inner
 def _read_line(
     data: Bytes, begin: int, end: int, kind: int, hashes: Hashes, starts: Offsets, words: int, counts: Offsets
 ) -> int:
     """Hashes the words of a line (FNV-1a, mixed) and counts it; the new number of words."""
     first = words
-    characters, letters, word_bytes = 0, 0, 0
+    others, tally = 0, 0
     at = begin
     while at < end:
         what = _BYTE[data[at]]
         if not what & _WORD:
-            characters += (what & _CHARACTER) != 0
+            others += (what & _CHARACTER) != 0
             at += 1
             continue
         starts[words] = at
         value = FNV_OFFSET
         while at < end:
             byte = data[at]
-            what = _BYTE[byte]
-            if not what & _WORD:
+            if not _BYTE[byte] & _WORD:
                 break
-            value = (value ^ np.uint64(_lower(byte))) * FNV_PRIME
-            characters += (what & _CHARACTER) != 0
-            letters += (what & _LETTER) != 0
-            word_bytes += (what & _CHARACTER) != 0
+            value = (value ^ _FOLDED[byte]) * FNV_PRIME
+            tally += _TALLY[byte]
             at += 1
         hashes[words] = mix(value)
         words += 1
     counts[_WORDS_OF[kind]] += words - first
     counts[_LINES_OF[kind]] += words > first
     if kind <= ITEM:
-        counts[_CHARACTERS] += characters
-        counts[_LETTERS] += letters
-        counts[_WORD_BYTES] += word_bytes
+        in_words = tally & ((1 << _LETTERS_BEGIN) - 1)
+        counts[_CHARACTERS] += others + in_words
+        counts[_LETTERS] += tally >> _LETTERS_BEGIN
+        counts[_WORD_BYTES] += in_words
         counts[_PROSE_LINES] += kind != PROSE and words > first
     elif kind == CODE or kind == LOG:
         counts[_CODE_BYTES] += end - begin + 1

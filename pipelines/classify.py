@@ -201,4 +201,4 @@ def _batches(table: pa.Table) -> Iterator[pa.Table]:
             begin, size = index + 1, 0
 
 
-STAGE = Stage("classify", 5, "document", lambda run: parts_before(run, "classify"), settings_of, _make)
+STAGE = Stage("classify", 6, "document", lambda run: parts_before(run, "classify"), settings_of, _make)

@@ -268,7 +268,7 @@ def card(trained: Trained, training: Training, about: str) -> dict[str, Any]:
         "bytes": len(trained.content),
         "features": model.features,
         "labels": list(model.labels),
-        "heads": {each.name: {"weight": each.weight, "rows": len(each.keys)} for each in model.heads},
+        "heads": {each.name: {"weight": each.weight, "rows": len(each.index.keys)} for each in model.heads},
         "temperature": round(model.temperature, 4),
         "threshold": model.threshold,
         "settings": vars(training.correction if training.cues else training.settings),

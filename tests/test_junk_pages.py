@@ -122,7 +122,7 @@ def test_the_card_is_of_the_model_and_of_the_wordings():
     card = yaml.safe_load(MODEL.with_suffix(".card.yaml").read_text())
     assert card["sha256"] == hashlib.sha256(MODEL.read_bytes()).hexdigest()
     assert card["wordings"] == hashlib.sha256(WORDINGS.read_bytes()).hexdigest()
-    assert len(network().rows) == len(network().row_keys)
+    assert len(network().rows) == len(network().tokens.keys)
 
 
 def test_every_kind_has_a_rule_and_wordings_of_every_hand():

@@ -12,7 +12,7 @@ from filters.stream import read_stream
 from filters.topics import ModelError, PageForm, load, read_bags
 from filters.topics.bags import place_tokens
 from filters.topics.cues import CueError, cue_rows, cue_tokens
-from filters.topics.lookup import slots_of, sum_rows
+from filters.topics.lookup import index_of, sum_rows
 from filters.topics.model import Model, dump, head, softmax
 from filters.topics.tokens import NUMBER, PROSE, of_value
 from filters.topics.words import HEAD, MOST
@@ -124,7 +124,7 @@ def test_a_table_finds_its_keys_and_no_others(known, strange):
     asked = np.array(sorted(known | strange), np.uint64)
     for token in asked:
         sums, hits = np.zeros((1, 1), np.float32), np.zeros(1, np.int64)
-        sum_rows(np.array([token], np.uint64), np.array([0, 1]), keys, slots_of(keys), rows.reshape(-1, 1), sums, hits)
+        sum_rows(np.array([token], np.uint64), np.array([0, 1]), index_of(keys), rows.reshape(-1, 1), sums, hits)
         assert hits[0] == (int(token) in known)
         assert sums[0, 0] == (sorted(known).index(int(token)) + 1 if int(token) in known else 0)
 
@@ -146,7 +146,7 @@ def test_a_head_answers_as_fasttext_does(tmp_path):
     for row in [*documents, np.array([], np.int64)]:
         sums, hits = np.zeros((1, 2), np.float32), np.zeros(1, np.int64)
         asked = np.append(keys[row], np.uint64(7)) if len(row) else keys[:0]  # 7 is no token that it knows
-        sum_rows(asked, np.array([0, len(asked)]), ours.keys, ours.slots, ours.rows, sums, hits)
+        sum_rows(asked, np.array([0, len(asked)]), ours.index, ours.rows, sums, hits)
         mine = softmax((sums + end) / (hits + 1)[:, None].astype(np.float32))[0]
         names, theirs = trained.predict([" ".join(f"{t:x}" for t in row)], k=2)
         by_name = {int(name.removeprefix("__label__")): p for name, p in zip(names[0], theirs[0], strict=True)}

@@ -29,7 +29,7 @@ from benchmarks.filter.made_pages import HANDS, WORDINGS, make_documents, make_p
 from filters.junk.model import KINDS, MODEL
 from filters.junk.tokens import Pages, read_pages
 from filters.stream import hash_words, read_stream
-from filters.topics.lookup import slots_of, sum_rows
+from filters.topics.lookup import index_of, sum_rows
 
 Floats = npt.NDArray[np.float32]
 
@@ -169,7 +169,7 @@ def _dense(pages: Pages, vectors: Vectors, sizes: npt.NDArray[np.int64]) -> Floa
     sums = np.zeros((len(pages.rows), vectors.small.shape[1]), np.float32)
     hits = np.zeros(len(pages.rows), np.int64)
     rows = vectors.small * vectors.scale
-    sum_rows(pages.words, pages.starts, vectors.keys, slots_of(vectors.keys), rows, sums, hits)
+    sum_rows(pages.words, pages.starts, index_of(vectors.keys), rows, sums, hits)
     share, ones = (hits / sizes)[:, None], np.ones((len(sums), 1))
     return np.hstack([sums / sizes[:, None], pages.looks, share, ones]).astype(np.float32)
 

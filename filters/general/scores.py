@@ -196,10 +196,13 @@ def _stop_word(value: np.uint64) -> int:
 @inner
 def _count_marks(text: Bytes) -> tuple[int, int]:
     """How many `#`, and how many ellipses that do not overlap, there are."""
-    marks, ellipses, free = 0, 0, 2
-    for at in range(len(text)):
+    marks, dots = 0, 0
+    for at in range(1, len(text)):
         marks += text[at] == _HASH
-    for at in range(2, len(text)):
+        dots += (text[at] == _DOT and text[at - 1] == _DOT) or text[at] == 0xA6
+    marks += len(text) > 0 and text[0] == _HASH
+    ellipses, free = 0, 2
+    for at in range(2, len(text) if dots else 0):
         if text[at] == _DOT and at >= free and text[at - 1] == _DOT and text[at - 2] == _DOT:
             ellipses += 1
             free = at + 3

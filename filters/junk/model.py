@@ -19,7 +19,7 @@ import numpy.typing as npt
 from filters.compiled import compiled, inner
 from filters.junk.tokens import LOOKS, Pages, read_pages
 from filters.stream import Hashes, Offsets, Stream
-from filters.topics.lookup import Places, place_of, slots_of
+from filters.topics.lookup import Index, index_of, place_of
 from manifests.load import load_junk
 
 Floats = npt.NDArray[np.float32]
@@ -39,14 +39,12 @@ class Network(NamedTuple):
     outputs: shape (hidden + 1, outputs). rows: shape (tokens, outputs).
     """
 
-    word_keys: Hashes
-    word_slots: Places
+    words: Index
     vectors: Small
     scale: Floats
     inputs: Floats
     outputs: Floats
-    row_keys: Hashes
-    row_slots: Places
+    tokens: Index
     rows: Floats
 
 
@@ -64,10 +62,9 @@ def read_network(path: Path) -> Network:
     fits = inputs.shape[0] == vectors.shape[1] + LOOKS + 2 and outputs.shape[0] == inputs.shape[1] + 1
     if not fits or tuple(str(kind) for kind in table["kinds"]) != KINDS or outputs.shape[1] != len(KINDS) + 1:
         raise ValueError(f"{path}: no model of the pages of junk.yaml")
-    word_keys, row_keys = table["word_keys"], table["row_keys"]
     return Network(
-        word_keys, slots_of(word_keys), vectors, table["scale"], inputs.astype(np.float32), outputs.astype(np.float32),
-        row_keys, slots_of(row_keys), table["rows"].astype(np.float32),
+        index_of(table["word_keys"]), vectors, table["scale"], inputs.astype(np.float32), outputs.astype(np.float32),
+        index_of(table["row_keys"]), table["rows"].astype(np.float32),
     )  # fmt: skip
 
 
@@ -107,13 +104,13 @@ def _judge(
         space[:] = 0
         row = found[page]
         for at in range(first, last):
-            place = place_of(words[at], known.word_keys, known.word_slots)
+            place = place_of(words[at], known.words)
             if place >= 0:
                 with_vector += 1
                 for column in range(width):
                     space[column] += known.vectors[place, column]
             for token in (words[at], pairs[at], beginnings[at]):
-                place = place_of(token, known.row_keys, known.row_slots) if token else -1
+                place = place_of(token, known.tokens) if token else -1
                 if place >= 0:
                     for label in range(len(row)):
                         row[label] += known.rows[place, label]

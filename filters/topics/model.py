@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from filters.stream import Hashes
 from filters.topics.bags import BAGS, Bags
-from filters.topics.lookup import Places, Rows, slots_of, sum_rows
+from filters.topics.lookup import Index, Rows, index_of, sum_rows
 
 FORMAT = 1
 _FLOOR = 1e-4  # a head may not veto a label that another is sure of
@@ -45,10 +45,9 @@ class Head:
     name: str
     bags: tuple[str, ...]
     weight: float
-    keys: Hashes
+    index: Index
     rows: Rows
     end: Rows | None
-    slots: Places
 
     def logits(self, bags: Bags) -> Rows:
         """Shape (documents, labels): of fastText the mean of rows, of cues the root of their sums, of a correction the
@@ -57,7 +56,7 @@ class Head:
         hits = np.zeros(len(bags), np.int64)
         for name in self.bags:
             tokens, offsets = bags.tokens[name]
-            sum_rows(tokens, offsets, self.keys, self.slots, self.rows, sums, hits)
+            sum_rows(tokens, offsets, self.index, self.rows, sums, hits)
         if self.end is None:
             return np.sqrt(sums) * np.float32(_CUE_SCALE)
         if self.corrects:
@@ -119,8 +118,8 @@ def softmax(logits: Rows) -> Rows:
 
 
 def head(name: str, bags: tuple[str, ...], weight: float, keys: Hashes, rows: Rows, end: Rows | None) -> Head:
-    """A head whose table of slots is made of its keys."""
-    return Head(name, bags, weight, keys, np.ascontiguousarray(rows, np.float32), end, slots_of(keys))
+    """A head whose index is made of its keys."""
+    return Head(name, bags, weight, index_of(keys), np.ascontiguousarray(rows, np.float32), end)
 
 
 def dump(model: Model) -> bytes:
@@ -135,7 +134,7 @@ def dump(model: Model) -> bytes:
     }
     arrays: dict[str, Any] = {"about": np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)}
     for each in model.heads:
-        arrays[f"{each.name}_keys"] = each.keys
+        arrays[f"{each.name}_keys"] = each.index.keys
         arrays[f"{each.name}_rows"] = each.rows.astype(np.float16)
         if each.end is not None:
             arrays[f"{each.name}_end"] = each.end
