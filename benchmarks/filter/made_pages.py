@@ -81,6 +81,8 @@ _MONTHS = [
 ]
 _AROUND = ("{site}", "{host}", "{topic} - {site}", "© {year} {site}", "{month} {n}, {year}", "Home", "Version {n}")
 _SLOT = re.compile(r"\{(\w+)\}")
+_SENTENCE = re.compile(r"(?<=[.?!]) ")
+_HELD_OUT = 3  # every third passage
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,22 @@ def make_documents(number: int, topics: Sequence[str], chosen: random.Random) ->
     listed = yaml.safe_load(WORDINGS.read_text(encoding="utf-8"))["documents"]
     titles = [f"# {chosen.choice(topics)}\n\n" if chosen.random() < 0.5 else "" for _ in range(number)]
     return [title + " ".join(_some(listed, 1, 3, chosen)) + "\n" for title in titles]
+
+
+def read_passages(held_out: bool) -> list[str]:
+    """Short documents: every third if they are held out, else the others."""
+    listed = yaml.safe_load(WORDINGS.read_text(encoding="utf-8"))["passages"]
+    return [passage + "\n" for at, passage in enumerate(listed) if (at % _HELD_OUT == 2) is held_out]
+
+
+def make_passages(number: int, chosen: random.Random) -> list[str]:
+    """Passages that are not held out, and neighbouring sentences of them."""
+    listed, made = read_passages(False), []
+    for _ in range(number):
+        sentences = _SENTENCE.split(chosen.choice(listed).strip())
+        begin = chosen.choice((0, 0, chosen.randrange(len(sentences))))
+        made.append(" ".join(sentences[begin : begin + chosen.choice((1, 2, 3, 9))]) + "\n")
+    return made
 
 
 def make_page(kind: str, wordings: Wordings, topics: Sequence[str], chosen: random.Random) -> str:

@@ -25,7 +25,15 @@ import yaml
 from benchmarks.extract.packages import Log, download, members
 from benchmarks.filter import canonical, real
 from benchmarks.filter.documents import page_of
-from benchmarks.filter.made_pages import HANDS, WORDINGS, make_documents, make_page, read_wordings
+from benchmarks.filter.made_pages import (
+    HANDS,
+    WORDINGS,
+    make_documents,
+    make_page,
+    make_passages,
+    read_passages,
+    read_wordings,
+)
 from filters.junk.model import KINDS, MODEL
 from filters.junk.tokens import Pages, read_pages
 from filters.stream import hash_words, read_stream
@@ -37,7 +45,7 @@ _PAGES, _DOCUMENTS = 1200, 22000  # of each kind; of all
 _HIDDEN, _ROUNDS, _BATCH, _RATE = 64, 20, 1024, 0.02
 _TEXT_WEIGHT, _ROW_WEIGHT, _DECAY, _ROW_DECAY = 8.0, 4.0, 2e-4, 1e-3
 _SMALLEST_ROW = 0.3  # rows whose weights are all smaller are left out
-LIMIT = 0.3  # from which a page counts as found in the card
+LIMIT = 0.5  # from which a page is junk, as in quality.yaml
 _SHORT = 600  # words of a document that is taken whole
 _MADE_DOCUMENTS = 600
 # Manual pages of other languages, of which the benchmark has none.
@@ -255,6 +263,7 @@ def learn(
     kept = list(documents(table, False, chosen))
     kept = chosen.sample(kept, min(len(kept), _DOCUMENTS)) + list(others)
     kept += [(text, 1.0) for text in make_documents(_MADE_DOCUMENTS, topics, chosen)]
+    kept += [(text, 2.0) for text in make_passages(_MADE_DOCUMENTS, chosen)]
     features, rows, keys = read_features([text for text, _ in (*made, *kept)], vectors, None)
     labels = np.array([label for _, label in made] + [len(KINDS)] * len(kept))[rows]
     weights = np.array([1.0] * len(made) + [weight for _, weight in kept], np.float32)[rows]
@@ -273,10 +282,13 @@ def measure(
     junk, right = 1 - found[:, -1] > LIMIT, found[:, :-1].argmax(axis=1) == truth
     whole = [text for text, weight in documents(table, True, chosen) if weight > 1]
     lost = 1 - answers(trained, read_features(whole, vectors, keys)[0])[:, -1] > LIMIT
+    passages = read_passages(True)
+    blamed = 1 - answers(trained, read_features(passages, vectors, keys)[0])[:, -1] > LIMIT
     return {
         "pages": len(made), "found": round(float(junk.sum()) / len(made), 4),
         "rightly": round(float((junk & right).sum()) / len(made), 4),
         "documents": len(whole), "taken_for_junk": round(float(lost.sum()) / len(whole), 4),
+        "passages": len(passages), "passages_taken_for_junk": int(blamed.sum()),
     }  # fmt: skip
 
 
