@@ -1,17 +1,13 @@
-"""Locality-sensitive hashing of MinHash signatures (Indyk and Motwani 1998): bands, pairs, and clusters of pairs."""
+"""Locality-sensitive hashing of MinHash signatures (Indyk and Motwani 1998): bands, and who meets in them."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-
 import numpy as np
 
-from filters.hashing import GOLDEN
-from filters.minhash import Words32
+from filters.compiled import compiled
+from filters.hashing import GOLDEN, mix
+from filters.shingles import Words32
 from filters.stream import Hashes
-
-_MOST_FOR_ALL_PAIRS = 48
 
 
 def choose_bands(threshold: float, permutations: int) -> tuple[int, int]:
@@ -25,33 +21,8 @@ def choose_bands(threshold: float, permutations: int) -> tuple[int, int]:
 def band_hashes(signatures: Words32, bands: int, rows: int) -> Hashes:
     """Shape (documents, bands): equal in a column where all rows of that band are equal."""
     out = np.empty((len(signatures), bands), dtype=np.uint64)
-    for band in range(bands):
-        value = np.full(len(signatures), band, dtype=np.uint64)
-        for column in range(band * rows, (band + 1) * rows):
-            value = _mix(value * GOLDEN + signatures[:, column].astype(np.uint64))
-        out[:, band] = value
+    _hash_bands(signatures, rows, out)
     return out
-
-
-def _mix(value: Hashes) -> Hashes:
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Hashes = value ^ (value >> np.uint64(31))
-    return mixed
-
-
-def pairs_of(group: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Candidate pairs among documents that share a band, each (smaller id, larger id).
-
-    All of them in a small group; in a large one those with the first, and those of neighbours,
-    so that the work stays linear.
-    """
-    ordered = sorted(set(group))
-    if len(ordered) <= _MOST_FOR_ALL_PAIRS:
-        yield from ((a, b) for index, a in enumerate(ordered) for b in ordered[index + 1 :])
-        return
-    yield from ((ordered[0], other) for other in ordered[1:])
-    yield from itertools.pairwise(ordered[1:])
 
 
 def similarity(a: Words32, b: Words32) -> float:
@@ -59,19 +30,35 @@ def similarity(a: Words32, b: Words32) -> float:
     return float(np.count_nonzero(a == b)) / len(a)
 
 
-def connected(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The smallest id of its connected component, for each id that stands in a pair."""
-    parent: dict[str, str] = {}
+def star_edges(bands: Hashes, vertices: Hashes) -> tuple[Hashes, Hashes]:
+    """Edges that join all vertices which share a band, each once: from the larger vertices, and to the smallest.
 
-    def root(member: str) -> str:
-        while parent[member] != member:
-            parent[member] = parent[parent[member]]
-            member = parent[member]
-        return member
+    bands, vertices: shape (n,), one entry for each band of each vertex. A band gives one edge less than it has
+    vertices, so a million equal documents cost a million edges, and not half a billion pairs.
+    """
+    order = np.lexsort((vertices, bands))
+    bands, vertices = bands[order], vertices[order]
+    same = bands[1:] == bands[:-1]
+    heads = np.flatnonzero(np.concatenate([[True], ~same])) if len(bands) else np.empty(0, np.int64)
+    smallest = np.repeat(vertices[heads], np.diff(np.append(heads, len(bands))))
+    joined = vertices != smallest
+    return distinct(vertices[joined], smallest[joined])
 
-    for a, b in pairs:
-        parent.setdefault(a, a)
-        parent.setdefault(b, b)
-        roots = (root(a), root(b))
-        parent[max(roots)] = min(roots)
-    return {member: root(member) for member in parent}
+
+def distinct(larger: Hashes, smaller: Hashes) -> tuple[Hashes, Hashes]:
+    """Edges in order, each once."""
+    order = np.lexsort((smaller, larger))
+    larger, smaller = larger[order], smaller[order]
+    new = np.ones(len(larger), np.bool_)
+    new[1:] = (larger[1:] != larger[:-1]) | (smaller[1:] != smaller[:-1])
+    return larger[new], smaller[new]
+
+
+@compiled
+def _hash_bands(signatures: Words32, rows: int, out: Hashes) -> None:
+    for document in range(len(out)):
+        for band in range(out.shape[1]):
+            value = np.uint64(band)
+            for column in range(band * rows, (band + 1) * rows):
+                value = mix(value * GOLDEN + np.uint64(signatures[document, column]))
+            out[document, band] = value

@@ -10,15 +10,12 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import numpy.typing as npt
 
 from filters.compiled import compiled
-from filters.hashing import GOLDEN, mix
+from filters.shingles import Words32, write_shingles
 from filters.stream import Hashes, Offsets, Stream
 
 SEED = 1
-
-Words32 = npt.NDArray[np.uint32]
 
 
 @functools.lru_cache(maxsize=4)
@@ -30,35 +27,12 @@ def permutations(count: int) -> tuple[Words32, Words32]:
     return np.ascontiguousarray(a), np.ascontiguousarray(b)
 
 
-def shingle_hashes(stream: Stream, document: int, width: int) -> Words32:
-    """Hashes of a document's shingles of `width` words, in order, repeats kept.
-
-    A document of fewer words is one shingle; one of none has none.
-    """
-    begin, end = stream.word_offsets[document], stream.word_offsets[document + 1]
-    out = np.empty(max(0, end - begin), dtype=np.uint32)
-    return out[: _shingles(stream.hashes, begin, end, width, out)]
-
-
 def signatures(stream: Stream, count: int, width: int) -> Words32:
     """Shape (documents, count). The signature of a document without words is all ones."""
     a, b = permutations(count)
     out = np.full((len(stream.word_offsets) - 1, count), 0xFFFFFFFF, dtype=np.uint32)
     _sign(stream.hashes, stream.word_offsets, width, a, b, out)
     return out
-
-
-@compiled
-def _shingles(hashes: Hashes, begin: int, end: int, width: int, out: Words32) -> int:
-    if end == begin:
-        return 0
-    width = min(width, end - begin)
-    for at in range(begin, end - width + 1):
-        value = np.uint64(width)
-        for word in range(at, at + width):
-            value = value * GOLDEN + hashes[word]  # these are mixed; their sum is once more
-        out[at - begin] = np.uint32(mix(value) >> np.uint64(32))
-    return end - begin - width + 1
 
 
 @compiled
@@ -77,7 +51,7 @@ def _sign(hashes: Hashes, offsets: Offsets, width: int, a: Words32, b: Words32, 
         longest = max(longest, offsets[document + 1] - offsets[document])
     shingles = np.empty(longest, dtype=np.uint32)
     for document in range(len(offsets) - 1):
-        count = _shingles(hashes, offsets[document], offsets[document + 1], width, shingles)
+        count = write_shingles(hashes, offsets[document], offsets[document + 1], width, shingles)
         row = out[document]
         for at in range(count):
             shingles[at] = _mix32(shingles[at])

@@ -231,6 +231,7 @@ class Source(Model):
     licence: str | None = Field(description="SPDX expression; null where it is not known")
     licence_evidence: str = Field(description="where the licence is stated")
     language: str | None = Field(default=None, description="ISO 639-1, where the whole source has one")
+    authority: int = Field(default=0, ge=-9, le=9, description="of copies, that of the source with more stays")
     farm: Farm | None = None
 
     @field_validator("scope", "exclude")
@@ -353,6 +354,8 @@ class DedupSettings(Model):
     threshold: Share = Field(default=0.8, description="Jaccard similarity from which two documents are one")
     bands: int | None = Field(default=18, ge=1, description="null: chosen by datasketch for the threshold")
     rows: int | None = Field(default=6, ge=1, description="null: chosen by datasketch for the threshold")
+    most_lost: Share = Field(default=0.5, description="of a source's documents; one that loses more stops the stage")
+    confirmed: list[Identifier] = Field(default=[], description="sources that may lose more")
 
     @model_validator(mode="after")
     def _both_or_none(self) -> DedupSettings:

@@ -13,8 +13,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from manifests.load import UNCATEGORISED, LoadedRecipe, load_recipe
-from manifests.models import ExtractSettings, FilterSettings, LicencePolicy, Recipe, Source, TrainTokenizer
-from pipelines import classify, crawl, dedup, export, filter, storage, synth, tokenize
+from manifests.models import (
+    DedupSettings,
+    ExtractSettings,
+    FilterSettings,
+    LicencePolicy,
+    Recipe,
+    Source,
+    TrainTokenizer,
+)
+from pipelines import classify, crawl, export, filter, storage, synth, tokenize
+from pipelines.dedup import stage as dedup
 from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
 from pipelines.extract import stage as extract
 from pipelines.funnel import funnel, render
@@ -214,7 +223,8 @@ def _recipe_alone(stage: str, inputs: Sequence[str], loaded: LoadedRecipe | None
         return loaded.recipe, source, loaded.path.parent
     # Whoever hands in files says with it that they may be used; what their pages forbid is obeyed all the same.
     policy = LicencePolicy(train=[*LicencePolicy().train, "unknown"])
-    recipe = Recipe(name="alone", manifests=["none"], extract=ExtractSettings(licences=policy))
+    extract, dedup = ExtractSettings(licences=policy), DedupSettings(confirmed=[source.id])
+    recipe = Recipe(name="alone", manifests=["none"], extract=extract, dedup=dedup)
     if stage == "tokenize":
         recipe = recipe.model_copy(update={"tokenize": recipe.tokenize.model_copy(update={"train": TrainTokenizer()})})
     return recipe, source, Path.cwd()

@@ -31,7 +31,7 @@ from crawlers.outcome import progress, read_outcome
 from crawlers.robots import MAX_ROBOTS_BYTES
 from crawlers.urls import doc_id, origin_of
 from crawlers.warc import Record, read_records
-from filters.lsh import connected
+from filters.components import connected
 from manifests.models import CrawlSettings, Source
 from pipelines import __version__, storage
 from pipelines.engine import Input, Result, Stage, StageError, Work

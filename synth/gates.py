@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pyarrow as pa
 
-from filters.minhash import shingle_hashes
+from filters.shingles import shingle_hashes
 from filters.stream import read_stream
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*(?![\w.]*\d)")

@@ -11,8 +11,9 @@ from datasketch import MinHash, MinHashLSH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.lsh import band_hashes, choose_bands, connected, pairs_of, similarity
-from filters.minhash import SEED, shingle_hashes, signatures
+from filters.lsh import band_hashes, choose_bands, similarity
+from filters.minhash import SEED, signatures
+from filters.shingles import shingle_hashes
 from filters.stream import Stream, read_stream
 
 TEXTS = st.lists(st.text("abc é_\n", max_size=60), min_size=1, max_size=4)
@@ -89,39 +90,3 @@ def test_band_hashes_are_equal_exactly_where_the_rows_of_the_band_are(rows):
 
 def test_equal_rows_of_different_bands_do_not_meet():
     assert len(set(band_hashes(np.ones((1, 6), dtype=np.uint32), 3, 2)[0].tolist())) == 3
-
-
-def components(pairs: list[tuple[str, str]]) -> set[frozenset[str]]:
-    """Connected components by merging sets until nothing changes."""
-    groups = [set(pair) for pair in pairs]
-    while merged := next(((a, b) for a, b in itertools.combinations(groups, 2) if a & b), None):
-        groups = [group for group in groups if group is not merged[0] and group is not merged[1]]
-        groups.append(merged[0] | merged[1])
-    return {frozenset(group) for group in groups}
-
-
-@given(st.lists(st.tuples(IDS, IDS), max_size=15), st.randoms(use_true_random=False))
-def test_clusters_are_connected_components_named_by_their_smallest_id(pairs, random):
-    found = connected(pairs)
-    groups: dict[str, set[str]] = {}
-    for member, cluster in found.items():
-        groups.setdefault(cluster, set()).add(member)
-    assert {frozenset(group) for group in groups.values()} == components(pairs)
-    assert all(name == min(group) for name, group in groups.items())
-    random.shuffle(pairs)
-    assert connected(pairs) == found
-
-
-@given(st.lists(IDS, max_size=12))
-def test_a_small_group_gives_all_its_pairs_once(group):
-    assert sorted(pairs_of(group)) == list(itertools.combinations(sorted(set(group)), 2))
-
-
-@pytest.mark.parametrize("size", [49, 1000, 20_000])
-def test_a_large_group_gives_pairs_in_proportion_to_its_size_and_stays_one_cluster(size):
-    group = [f"{n:05}" for n in range(size)]
-    pairs = list(pairs_of(group))
-    assert len(pairs) < 2 * size
-    assert all(a < b for a, b in pairs)
-    assert set(connected(pairs)) == set(group)
-    assert set(connected(pairs).values()) == {"00000"}

@@ -1,0 +1,1 @@
+"""dedup: of documents that are copies of each other, or nearly so, one stays."""

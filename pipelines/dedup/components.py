@@ -1,0 +1,53 @@
+"""Which texts hang together: the steps of the distributed algorithm of `filters/components.py`, one bucket a job."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from filters.components import large_star, small_star
+from pipelines.dedup.exact import read_texts
+from pipelines.dedup.near import write_edges
+from pipelines.dedup.tables import EDGE, MEMBER, deal, numbers_of
+from pipelines.engine import Job
+from pipelines.parts import Part
+from pipelines.shuffle import read_bucket, write_buckets
+
+
+def turn_large(job: Job) -> Part:
+    """A step of large-star. Each edge goes to the bucket of its larger vertex, for the step that follows."""
+    table = read_bucket(job.spec["edges"], job.spec["bucket"], EDGE)
+    star = large_star(numbers_of(table, "vertex"), numbers_of(table, "neighbour"))
+    return write_edges(job, star.larger, star.smaller, star.changed, both=False)
+
+
+def turn_small(job: Job) -> Part:
+    """A step of small-star."""
+    table = read_bucket(job.spec["edges"], job.spec["bucket"], EDGE)
+    star = small_star(numbers_of(table, "vertex"), numbers_of(table, "neighbour"))
+    return write_edges(job, star.larger, star.smaller, star.changed)
+
+
+def tell_members(job: Job) -> Part:
+    """Tells the parts which of their documents are not alone, and in which component: the smallest vertex of it.
+
+    The edges are stars by now: what is smaller than a vertex is the smallest of its component.
+    """
+    texts = read_texts(job.spec["folds"], job.spec["bucket"], job.spec["buckets"])
+    edges = read_bucket(job.spec["edges"], job.spec["bucket"], EDGE)
+    vertex, neighbour = numbers_of(edges, "vertex"), numbers_of(edges, "neighbour")
+    known, at = np.unique(vertex, return_index=True)
+    smallest = np.minimum(known, neighbour[at])
+    place = np.minimum(np.searchsorted(known, texts.vertex), max(0, len(known) - 1))
+    joined = known[place] == texts.vertex if len(known) else np.zeros(len(texts.vertex), np.bool_)
+    told = joined | texts.shared
+    component = texts.vertex.copy()
+    component[joined] = smallest[place[joined]]
+    columns = {
+        "row": (texts.place & np.uint64(0xFFFFFFFF)).astype(np.uint32)[told],
+        "vertex": texts.vertex[told],
+        "first": texts.first[told],
+        "component": component[told],
+    }
+    dealt = deal(pa.table(columns, schema=MEMBER), texts.place[told] >> np.uint64(32), job.spec["parts"])
+    return write_buckets(job.directory, job.name, job.key, MEMBER, dealt)

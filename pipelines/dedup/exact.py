@@ -1,0 +1,76 @@
+"""Documents with the same text: found by the hash of it without the differences that white space makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters.stream import Hashes
+from pipelines.dedup.tables import FOLD, TWIN, deal, hash_numbers, numbers_of
+from pipelines.engine import Job
+from pipelines.parts import Part, read_table
+from pipelines.shuffle import read_bucket, write_buckets
+
+Flags = npt.NDArray[np.bool_]
+
+
+class Texts(NamedTuple):
+    """The documents of a bucket, those of one text together: where each is, the vertex of its text, whether it is the
+    first that has it, whether others have it too, and whether the vertex is another than the hash says."""
+
+    place: Hashes
+    vertex: Hashes
+    first: Flags
+    shared: Flags
+    moved: Flags
+
+
+def send_folds(job: Job) -> Part:
+    """Sends each document of a part to the bucket of its text's hash."""
+    high, low = hash_numbers(read_table(job.spec["input"], ["fold_hash"])["fold_hash"])
+    place = (np.uint64(job.spec["part"]) << np.uint64(32)) + np.arange(len(high), dtype=np.uint64)
+    table = pa.table({"high": high, "low": low, "place": place}, schema=FOLD)
+    buckets = job.spec["buckets"]
+    return write_buckets(job.directory, job.name, job.key, FOLD, deal(table, high % np.uint64(buckets), buckets))
+
+
+def find_twins(job: Job) -> Part:
+    """Tells the parts which of their documents have a text that others have too."""
+    texts = read_texts(job.spec["folds"], job.spec["bucket"], job.spec["buckets"])
+    told = texts.shared | texts.moved
+    row = (texts.place[told] & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    table = pa.table({"row": row, "vertex": texts.vertex[told], "first": texts.first[told]}, schema=TWIN)
+    part = texts.place[told] >> np.uint64(32)
+    return write_buckets(job.directory, job.name, job.key, TWIN, deal(table, part, job.spec["parts"]))
+
+
+def read_texts(folds: Sequence[str], bucket: int, buckets: int) -> Texts:
+    """The documents of a bucket by their texts."""
+    table = read_bucket(folds, bucket, FOLD)
+    high, low, place = (numbers_of(table, name) for name in FOLD.names)
+    order = np.lexsort((place, low, high))
+    high, low, place = high[order], low[order], place[order]
+    first = np.ones(len(high), np.bool_)
+    first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    heads = np.flatnonzero(first)
+    sizes = np.diff(np.append(heads, len(high)))
+    vertex = np.repeat(_vertices(high[heads], buckets), sizes)
+    return Texts(place, vertex, first, np.repeat(sizes > 1, sizes), vertex != high)
+
+
+def _vertices(high: Hashes, buckets: int) -> Hashes:
+    """A number of its own for each text of a bucket: its hash, or the next free one that is dealt to the bucket."""
+    vertices = high.copy()
+    taken: set[int] = set()
+    for at in np.flatnonzero(high[1:] == high[:-1]) + 1:
+        taken = taken or set(high.tolist())
+        number = int(high[at])
+        while number in taken:
+            number = (number + buckets) % (1 << 64)
+        taken.add(number)
+        vertices[at] = number
+    return vertices

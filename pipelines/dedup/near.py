@@ -1,0 +1,61 @@
+"""Documents that may be alike: texts whose MinHash signatures agree in all rows of a band."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from filters.lsh import band_hashes, star_edges
+from filters.shingles import Words32
+from filters.stream import Hashes
+from pipelines.dedup.tables import BAND, EDGE, TWIN, deal, hash_numbers, numbers_of
+from pipelines.engine import Job
+from pipelines.parts import Counts, Part, read_table
+from pipelines.shuffle import read_bucket, write_buckets
+
+
+def send_bands(job: Job) -> Part:
+    """Sends the texts of a part, each once, to the buckets of their band hashes."""
+    table = read_table(job.spec["input"], ["signature", "fold_hash", "words"])
+    vertex, _ = hash_numbers(table["fold_hash"])
+    compared = table["words"].to_numpy() > 0
+    twins = read_bucket(job.spec["twins"], job.spec["part"], TWIN)
+    row = numbers_of(twins, "row")
+    vertex[row] = numbers_of(twins, "vertex")
+    compared[row] &= twins["first"].to_numpy(zero_copy_only=False)
+    hashes = band_hashes(signatures_of(table["signature"])[compared], job.spec["bands"], job.spec["rows"])
+    sent = pa.table({"band": hashes.ravel(), "vertex": np.repeat(vertex[compared], hashes.shape[1])}, schema=BAND)
+    buckets = job.spec["buckets"]
+    target = hashes.ravel() % np.uint64(buckets)
+    return write_buckets(job.directory, job.name, job.key, BAND, deal(sent, target, buckets))
+
+
+def signatures_of(column: pa.ChunkedArray) -> Words32:
+    """Shape (documents, permutations)."""
+    array = column.combine_chunks().cast(pa.large_binary())
+    if not len(array):
+        return np.empty((0, 0), np.uint32)
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].view(np.uint32).reshape(len(array), -1)
+
+
+def join_bands(job: Job) -> Part:
+    """Joins the texts that share a band."""
+    table = read_bucket(job.spec["bands"], job.spec["bucket"], BAND)
+    larger, smaller = star_edges(numbers_of(table, "band"), numbers_of(table, "vertex"))
+    return write_edges(job, larger, smaller)
+
+
+def write_edges(job: Job, larger: Hashes, smaller: Hashes, changed: int = 0, both: bool = True) -> Part:
+    """Sends each edge to the bucket of its larger vertex, and of its smaller one too; counts the edges that changed."""
+    vertex = np.concatenate([larger, smaller]) if both else larger
+    neighbour = np.concatenate([smaller, larger]) if both else smaller
+    buckets = job.spec["buckets"]
+    table = pa.table({"vertex": vertex, "neighbour": neighbour}, schema=EDGE)
+    dealt = deal(table, vertex % np.uint64(buckets), buckets)
+
+    def close(rows: int) -> tuple[Counts, dict[str, pa.Table]]:
+        return Counts(rows=rows, extra={"changed": changed}), {}
+
+    return write_buckets(job.directory, job.name, job.key, EDGE, dealt, close)

@@ -1,0 +1,167 @@
+"""dedup: compares documents with each other, exactly and by their shingles, and keeps the best of those that are alike.
+
+Steps, with files between them that are dealt out to buckets, so that no worker holds more than a bucket:
+
+1. exact       documents with the same text
+2. near        texts that may be alike: those that share a band of their signatures
+3. components  which texts hang together
+4. survivors   which document stays, by true similarity and by merit
+5. parts       the documents that stay
+
+A changed rule of the recipe's filter repeats the last two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from filters import verdict
+from filters.lsh import choose_bands
+from manifests.models import DedupSettings, Recipe
+from pipelines import storage
+from pipelines.dedup import components, exact, near, survivors
+from pipelines.dedup.parts import LOST, SEEN, dedup_part
+from pipelines.engine import Job, Result, Stage, StageError, Work, parts_before
+from pipelines.parts import Counts, Part, key_of
+from pipelines.run import Run
+
+_MOST_ROUNDS = 64  # of the search for components; it takes some six
+_FEW = 20  # documents of a source; one of fewer may lose what it will
+
+
+def _settings(run: Run) -> Mapping[str, Any]:
+    return {**_near_settings(run.recipe), **_choice_settings(run)}
+
+
+def _near_settings(recipe: Recipe) -> dict[str, Any]:
+    """What decides which documents may be alike."""
+    bands, rows = recipe.dedup.bands, recipe.dedup.rows
+    if bands is None or rows is None:
+        bands, rows = choose_bands(recipe.dedup.threshold, recipe.classify.permutations)
+    return {"bands": bands, "rows": rows}
+
+
+def _choice_settings(run: Run) -> dict[str, Any]:
+    """What decides which of them stays."""
+    return {
+        "threshold": run.recipe.dedup.threshold,
+        "width": run.recipe.classify.shingle_words,
+        "authority": {source.id: source.authority for source in run.sources if source.authority},
+        "filter": verdict.decides(run.recipe.filter),
+    }
+
+
+class _Steps:
+    """Runs the steps of a stage: a job for each part of the input, or for each bucket."""
+
+    def __init__(self, work: Work) -> None:
+        self.work, self.buckets = work, work.run.recipe.parts
+        self.contents = [each.content for each in work.inputs]
+        self.common = {"buckets": self.buckets, "parts": len(work.inputs)}
+
+    def of_parts(
+        self, function: Callable[[Job], Part], step: str, settings: Any, spec: Mapping[str, Any], alone: bool = False
+    ) -> list[str]:
+        """URLs of what a step makes of each part. `alone`: it reads nothing of the other parts."""
+        key = [settings, self.buckets, None if alone else self.contents]
+        jobs = [
+            self.work.job(
+                function,
+                step,
+                each.name.split("/")[-1],
+                [*key, index, each.content],
+                {"input": each.url, "part": index, **self.common, **spec},
+            )
+            for index, each in enumerate(self.work.inputs)
+        ]
+        return self._urls(step, self.work.make(jobs, f"dedup: {step.strip('_')}"))
+
+    def of_buckets(
+        self, function: Callable[[Job], Part], step: str, settings: Any, spec: Mapping[str, Any]
+    ) -> tuple[list[str], list[Part]]:
+        """URLs of what a step makes of each bucket, and the parts themselves."""
+        key = [settings, self.buckets, self.contents]
+        jobs = [
+            self.work.job(
+                function, step, f"bucket-{bucket:05}", [*key, bucket], {"bucket": bucket, **self.common, **spec}
+            )
+            for bucket in range(self.buckets)
+        ]
+        parts = self.work.make(jobs, f"dedup: {step.strip('_')}")
+        return self._urls(step, parts), parts
+
+    def _urls(self, step: str, parts: Sequence[Part]) -> list[str]:
+        return [storage.join(self.work.directory, step, f"{part.name}.parquet") for part in parts]
+
+
+def _make(work: Work) -> Result:
+    steps, settings = _Steps(work), _near_settings(work.run.recipe)
+    folds = steps.of_parts(exact.send_folds, "_folds", {}, {}, alone=True)
+    twins, _ = steps.of_buckets(exact.find_twins, "_twins", {}, {"folds": folds})
+    bands = steps.of_parts(near.send_bands, "_bands", settings, {"twins": twins, **settings})
+    edges, parts = steps.of_buckets(near.join_bands, "_edges", settings, {"bands": bands})
+    if any(part.counts.rows for part in parts):
+        edges = _find_components(steps, settings, edges)
+    members, _ = steps.of_buckets(components.tell_members, "_members", settings, {"folds": folds, "edges": edges})
+    return _choose(steps, settings, members)
+
+
+def _find_components(steps: _Steps, settings: Any, edges: list[str]) -> list[str]:
+    """Turns edges around until they are stars."""
+    for number in range(1, _MOST_ROUNDS):
+        changed = 0
+        for name, turn in (("large", components.turn_large), ("small", components.turn_small)):
+            step = f"_components/{number:02}-{name}"
+            edges, parts = steps.of_buckets(turn, step, settings, {"edges": edges})
+            changed += Counts.total([part.counts for part in parts]).extra["changed"]
+        if not changed:
+            return edges
+    raise AssertionError(f"components are not found after {_MOST_ROUNDS} rounds")
+
+
+def _choose(steps: _Steps, settings: Mapping[str, Any], members: list[str]) -> Result:
+    work, choice = steps.work, _choice_settings(steps.work.run)
+    width = choice["width"]
+    shingles = steps.of_parts(
+        survivors.send_shingles, "_shingles", [settings, width], {"members": members, "width": width}
+    )
+    merits = {"filter": work.run.recipe.filter.model_dump(), "authority": choice["authority"]}
+    facts = steps.of_parts(
+        survivors.send_facts, "_facts", [settings, choice["filter"], choice["authority"]],
+        {"members": members, **merits},
+    )  # fmt: skip
+    spec = {"shingles": shingles, "facts": facts, "threshold": choice["threshold"], **settings}
+    choices, chosen = steps.of_buckets(survivors.choose_survivors, "_survivors", [settings, choice], spec)
+    told = key_of([part.content for part in chosen])
+    jobs = [
+        work.job(
+            dedup_part, "", each.name.split("/")[-1], [told, each.content],
+            {"input": each.url, "name": each.name, "choices": choices, "part": index},
+        )
+        for index, each in enumerate(work.inputs)
+    ]  # fmt: skip
+    parts = work.make(jobs, "dedup: parts")
+    counts = Counts.total([part.counts for part in parts])
+    _check_losses(work.run.recipe.dedup, counts.extra)
+    counts = replace(counts, extra={})
+    return Result(parts, counts, {"clusters": Counts.total([part.counts for part in chosen]).extra})
+
+
+def _check_losses(settings: DedupSettings, counted: Mapping[str, int]) -> None:
+    """Refuses to empty a source without a word. Raises StageError."""
+    for name, lost in counted.items():
+        source = name.removeprefix(LOST)
+        if not name.startswith(LOST) or source in settings.confirmed:
+            continue
+        seen = counted[SEEN + source]
+        if seen >= _FEW and lost > settings.most_lost * seen:
+            raise StageError(
+                f"dedup: source {source} would lose {lost:,} of its {seen:,} documents to others that are like them, "
+                f"more than dedup.most_lost ({settings.most_lost:.0%}); the drops lie beside the parts. If that is "
+                f"right, add it to dedup.confirmed in the recipe"
+            )
+
+
+STAGE = Stage("dedup", 3, "document", lambda run: parts_before(run, "dedup"), _settings, _make)

@@ -1,0 +1,141 @@
+"""Which document of those that are alike stays: what each is chosen by, and the choice."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters import verdict
+from filters.clusters import choose
+from filters.shingles import Sets, shingle_sets
+from filters.stream import read_stream
+from manifests.load import load_licences
+from manifests.models import FilterSettings
+from pipelines.dedup.near import signatures_of
+from pipelines.dedup.tables import CHOICE, FACTS, MEMBER, MERITS, SHINGLES, deal, numbers_of
+from pipelines.engine import Job
+from pipelines.extract.licences import class_of
+from pipelines.parts import Counts, Part, read_table
+from pipelines.shuffle import read_bucket, write_buckets
+
+Places = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Shares = npt.NDArray[np.float32]
+
+_MORE = ("authority", "words", "date", "quality")  # of these, more is better
+
+
+def send_shingles(job: Job) -> Part:
+    """Sends the shingles of each text that is not alone to the bucket of its component."""
+    members = _members(job)
+    members = members.filter(members["first"])
+    table = read_table(job.spec["input"], ["signature", "text"]).take(members["row"])
+    sets = shingle_sets(read_stream(table["text"].combine_chunks()), job.spec["width"])
+    shingles = pa.LargeListArray.from_arrays(pa.array(sets.offsets), pa.array(sets.hashes))
+    columns = {"vertex": members["vertex"], "signature": table["signature"], "shingles": shingles}
+    return _send(job, pa.table(columns, schema=SHINGLES), members)
+
+
+def send_facts(job: Job) -> Part:
+    """Sends what each document that is not alone is chosen by to the bucket of its component."""
+    members = _members(job)
+    settings = FilterSettings.model_validate(job.spec["filter"])
+    named = ["doc_id", "url", "source", "licence", "opt_out", "words", "date", "topic_quality"]
+    table = read_table(job.spec["input"], list(dict.fromkeys([*named, *verdict.columns_of(settings)])))
+    table = table.take(members["row"])
+    order: dict[str, int] = {name: at for at, name in enumerate(load_licences().classes)}
+    classes = {
+        licence: order.get(class_of(licence or ""), len(order)) for licence in table["licence"].unique().to_pylist()
+    }
+    authority = job.spec["authority"]
+    columns = {
+        "component": members["component"],
+        "vertex": members["vertex"],
+        "place": np.uint64(job.spec["part"] << 32) + numbers_of(members, "row").astype(np.uint64),
+        "doc_id": table["doc_id"],
+        "url": table["url"],
+        "licence": [classes[licence] for licence in table["licence"].to_pylist()],
+        "opted_out": pc.greater(pc.fill_null(pc.list_value_length(table["opt_out"]), 0), 0),
+        "fails": [bool(failed) for failed in verdict.judge(table, settings)],
+        "authority": [authority.get(source, 0) for source in table["source"].to_pylist()],
+        "words": table["words"],
+        "date": table["date"],
+        "quality": table["topic_quality"],
+    }
+    return _send(job, pa.table(columns, schema=FACTS), members)
+
+
+def _members(job: Job) -> pa.Table:
+    return read_bucket(job.spec["members"], job.spec["part"], MEMBER).sort_by("row")
+
+
+def _send(job: Job, table: pa.Table, members: pa.Table) -> Part:
+    buckets = job.spec["buckets"]
+    dealt = deal(table, numbers_of(members, "component") % np.uint64(buckets), buckets)
+    return write_buckets(job.directory, job.name, job.key, table.schema, dealt)
+
+
+def choose_survivors(job: Job) -> Part:
+    """Chooses in each component of a bucket, and tells the parts."""
+    facts = best_first(read_bucket(job.spec["facts"], job.spec["bucket"], FACTS))
+    survivor, exact, similarity = _stand_for(facts, job)
+    size = np.bincount(survivor, minlength=len(survivor))
+    told = np.flatnonzero(size[survivor] > 1)
+    told = told[np.argsort(survivor[told], kind="stable")]  # a cluster together, its survivor first
+    heads = np.flatnonzero(survivor[told] == told)
+    cluster = np.repeat(np.arange(len(heads)), np.diff(np.append(heads, len(told))))
+    ids, urls = facts["doc_id"].take(told).to_pylist(), facts["url"].take(told).to_pylist()
+    ends = np.append(heads, len(told)).tolist()
+    names = [min(ids[begin:end]) for begin, end in itertools.pairwise(ends)]
+    copies: list[list[str]] = [[]] * len(told)
+    for begin, end in itertools.pairwise(ends):
+        copies[begin] = sorted(urls[begin + 1 : end])
+    place = numbers_of(facts, "place")[told]
+    columns = {
+        "row": (place & np.uint64(0xFFFFFFFF)).astype(np.uint32),
+        "cluster_id": pa.array(names, pa.string()).take(pa.array(cluster)),
+        "cluster_size": size[survivor[told]],
+        "survivor": facts["doc_id"].take(survivor[told]),
+        "exact": exact[told],
+        "similarity": similarity[told],
+        "copies": pa.array(copies, pa.list_(pa.string())),
+    }
+    counts = Counts(rows=len(told), extra={"clusters": len(heads), "documents_in_clusters": len(told)})
+    dealt = deal(pa.table(columns, schema=CHOICE), place >> np.uint64(32), job.spec["parts"])
+    return write_buckets(job.directory, job.name, job.key, CHOICE, dealt, lambda _: (counts, {}))
+
+
+def best_first(facts: pa.Table) -> pa.Table:
+    """The documents of each component, the one that should stay before the others.
+
+    A licence that asks for less, no signal against its use, kept by the recipe's filter, the source with more
+    authority, the more words, the later date that the page states, the better quality; and last the smaller id. When
+    and from where it was fetched says nothing.
+    """
+    less, more = "ascending", "descending"
+    keys = [("component", less), *((name, more if name in _MORE else less) for name, _ in MERITS), ("doc_id", less)]
+    return facts.sort_by(keys)
+
+
+def _stand_for(facts: pa.Table, job: Job) -> tuple[Places, Flags, Shares]:
+    """For each document the one that stands for it, whether it has the same text, and how similar their texts are."""
+    vertices, first, of_document = np.unique(numbers_of(facts, "vertex"), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    component = numbers_of(facts, "component")[first[order]]
+    begins = np.flatnonzero(np.append(np.ones(min(1, len(component)), np.bool_), component[1:] != component[:-1]))
+    table = read_bucket(job.spec["shingles"], job.spec["bucket"], SHINGLES).sort_by("vertex")
+    table = table.take(pa.array(np.searchsorted(numbers_of(table, "vertex"), vertices[order])))
+    shingles = table["shingles"].combine_chunks()
+    sets = Sets(shingles.flatten().to_numpy(), shingles.offsets.to_numpy())
+    signed, spec = signatures_of(table["signature"]), job.spec
+    ends = np.append(begins, len(order)).astype(np.int64)
+    chosen = choose(sets, signed, ends, spec["threshold"], spec["bands"], spec["rows"])
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    own = rank[of_document]
+    survivor = chosen.survivor[own]
+    return first[order][survivor], own == survivor, chosen.similarity[own]

@@ -1,0 +1,90 @@
+"""The tables that the steps of dedup hand on, and how their rows are dealt out to buckets.
+
+A text, however many documents have it, is a vertex: the first 64 bits of the hash of its folded form. A document's
+place is its part's number times 2**32, and its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters.stream import Hashes
+
+# The hash of a document's folded text, and where the document is.
+FOLD = pa.schema([("high", pa.uint64()), ("low", pa.uint64()), ("place", pa.uint64())])
+# Documents whose text others have too: `first` of one of them alone; and those whose vertex is not their hash.
+TWIN = pa.schema([("row", pa.uint32()), ("vertex", pa.uint64()), ("first", pa.bool_())])
+BAND = pa.schema([("band", pa.uint64()), ("vertex", pa.uint64())])
+EDGE = pa.schema([("vertex", pa.uint64()), ("neighbour", pa.uint64())])
+# Documents that are not alone, and the component that each is in: its smallest vertex.
+MEMBER = pa.schema([*TWIN, ("component", pa.uint64())])
+# What survivors are chosen by: of each vertex its signature and its shingles, of each document its merits.
+SHINGLES = pa.schema([("vertex", pa.uint64()), ("signature", pa.binary()), ("shingles", pa.large_list(pa.uint32()))])
+MERITS = (
+    ("licence", pa.int8()),  # the place of its class in the order of what licences ask
+    ("opted_out", pa.bool_()),  # in some way that the recipe does not obey
+    ("fails", pa.bool_()),  # a rule of the recipe's filter
+    ("authority", pa.int8()),
+    ("words", pa.int64()),
+    ("date", pa.string()),
+    ("quality", pa.float32()),
+)
+FACTS = pa.schema(
+    [
+        ("component", pa.uint64()),
+        ("vertex", pa.uint64()),
+        ("place", pa.uint64()),
+        ("doc_id", pa.string()),
+        ("url", pa.string()),
+        *MERITS,
+    ]
+)
+# What becomes of a document that is not alone.
+CHOICE = pa.schema(
+    [
+        ("row", pa.uint32()),
+        ("cluster_id", pa.string()),
+        ("cluster_size", pa.int64()),
+        ("survivor", pa.string()),
+        ("exact", pa.bool_()),
+        ("similarity", pa.float32()),
+        ("copies", pa.list_(pa.string())),
+    ]
+)
+
+_DIGITS = np.full(256, 255, np.uint8)
+_DIGITS[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+
+
+def hash_numbers(column: pa.ChunkedArray) -> tuple[Hashes, Hashes]:
+    """The first and the last 64 bits of hashes of 32 hexadecimal digits."""
+    array = column.combine_chunks().cast(pa.large_string())
+    if not len(array):
+        return np.empty(0, np.uint64), np.empty(0, np.uint64)
+    _, offsets, data = array.buffers()
+    begin = int(np.frombuffer(offsets, np.int64)[array.offset])
+    digits = _DIGITS[np.frombuffer(data, np.uint8)[begin : begin + 32 * len(array)].reshape(-1, 32)]
+    packed = (digits[:, ::2] << 4 | digits[:, 1::2]).copy()
+    numbers = packed.view(">u8").astype(np.uint64)
+    return numbers[:, 0], numbers[:, 1]
+
+
+def deal(table: pa.Table, target: npt.NDArray[np.integer], buckets: int) -> Iterator[tuple[int, pa.Table]]:
+    """The rows for each bucket, in the order in which they stand."""
+    order = np.argsort(target.astype(np.uint16), kind="stable")
+    ends = np.cumsum(np.bincount(target.astype(np.int64), minlength=buckets))
+    dealt = table.take(pa.array(order))
+    begin = 0
+    for bucket, end in enumerate(ends.tolist()):
+        yield bucket, dealt.slice(begin, end - begin)
+        begin = end
+
+
+def numbers_of(table: pa.Table, name: str) -> Hashes:
+    """A column of numbers."""
+    numbers: Hashes = table[name].to_numpy()
+    return numbers

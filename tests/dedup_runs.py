@@ -1,0 +1,120 @@
+"""Runs of dedup for tests: documents in, fates out, and what brute force says of them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from manifests.models import ClassifySettings, Recipe
+from pipelines import storage
+from pipelines.classify import score
+from pipelines.dedup.stage import STAGE
+from pipelines.engine import Commit, Input, run_stage
+from pipelines.parts import Counts, Part, read_table, write_part
+from pipelines.run import Run
+from pipelines.schema import DOCUMENT, table_of
+
+WORDS = [f"word{n}" for n in range(4000)]
+
+
+class Here:
+    """Runs jobs in this process, one after the other, in the order given or another."""
+
+    def __init__(self, order: Callable[[list[Any]], list[Any]] = lambda jobs: jobs) -> None:
+        self.workers, self._order = 1, order
+
+    def map(self, function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        for index, job in self._order(list(enumerate(jobs))):
+            yield index, function(job)
+
+
+def document(number: int, text: str, **columns: Any) -> dict[str, Any]:
+    """A document as `extract` makes it."""
+    return {
+        "schema_version": 1, "doc_id": f"{number * 2654435761 % 2**32:08x}{number:024x}", "revision": f"{number:032x}",
+        "url": f"https://docs.example/{number}", "source": "docs", "category": "open_source_documentation",
+        "licence": "MIT", "opt_out": [], "parents": [], "text": text, **columns,
+    }  # fmt: skip
+
+
+def dedup(
+    directory: Path,
+    documents: Sequence[dict[str, Any]],
+    parts: int = 2,
+    pool: Any = None,
+    buckets: int = 3,
+    rules: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> tuple[Run, Commit]:
+    """Scores documents and runs dedup over them, dealt out to so many parts."""
+    recipe = Recipe.model_validate(
+        {"name": "test", "manifests": ["none"], "parts": buckets, "dedup": settings, "filter": rules or {}}
+    )
+    run = Run(url=str(directory), recipe=recipe, sources=(), base=directory)
+    ordered = sorted(documents, key=lambda row: row["doc_id"])
+    written = [_put(run, f"part-{at:05}", ordered[at::parts]) for at in range(parts)]
+    inputs = [
+        Input(f"classify/{part.name}", storage.join(run.directory("classify"), f"{part.name}.parquet"), part.content,
+              part.counts.rows)
+        for part in written
+    ]  # fmt: skip
+    commit, _ = run_stage(run, replace(STAGE, inputs=lambda run: inputs), pool or Here())
+    return run, commit
+
+
+def _put(run: Run, name: str, rows: Sequence[dict[str, Any]]) -> Part:
+    scored = score(table_of(rows, DOCUMENT), ClassifySettings())
+    counts = Counts(len(rows), len(rows), len(rows))
+    return write_part(run.directory("classify"), name, "key", scored, counts, {})
+
+
+def fates(run: Run, commit: Commit) -> dict[str, tuple[str, ...]]:
+    """Of each document its fate: ("kept", cluster, size, copies) or ("dropped", reason, survivor, similarity)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in commit.parts:
+        url = storage.join(run.directory("dedup"), f"{part.name}.parquet")
+        for row in read_table(url).to_pylist():
+            found[row["doc_id"]] = ("kept", row["cluster_id"], str(row["cluster_size"]), *row["copies"])
+        for name in part.side:
+            for row in read_table(storage.join(run.directory("dedup"), name)).to_pylist():
+                found[row["doc_id"]] = ("dropped", row["reason"], *(each["value"] for each in row["failed"]))
+    return found
+
+
+def fates_of(documents: Sequence[dict[str, Any]], **options: Any) -> dict[str, tuple[str, ...]]:
+    """Runs dedup in a directory of its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        return fates(*dedup(Path(directory), documents, **{"confirmed": ["docs"], **options}))
+
+
+def shingles(text: str, width: int = 5) -> set[tuple[str, ...]]:
+    """Shingles of a text of plain words."""
+    words = text.lower().split()
+    return {tuple(words[at : at + width]) for at in range(max(1, len(words) - width + 1))}
+
+
+def jaccard(one: str, other: str) -> float:
+    a, b = shingles(one), shingles(other)
+    return len(a & b) / len(a | b)
+
+
+def similar_pairs(texts: Sequence[str], least: float) -> set[tuple[int, int]]:
+    """By brute force."""
+    return {(a, b) for a, b in itertools.combinations(range(len(texts)), 2) if jaccard(texts[a], texts[b]) >= least}
+
+
+def family(chosen: random.Random, members: int, words: int, edits: int) -> list[str]:
+    """A text and versions of it, each with some words replaced."""
+    first = chosen.choices(WORDS, k=words)
+    texts = [first]
+    for _ in range(members - 1):
+        text = list(chosen.choice(texts))
+        for _ in range(edits):
+            text[chosen.randrange(len(text))] = chosen.choice(WORDS)
+        texts.append(text)
+    return [" ".join(text) for text in texts]

@@ -1,0 +1,339 @@
+"""What leaves is like what stays for it, what stays is like nothing else, and the way there makes no difference."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.clusters import choose, jaccard
+from filters.components import connected, large_star, small_star
+from filters.lsh import star_edges
+from filters.minhash import signatures
+from filters.shingles import Sets, shingle_sets
+from pipelines.dedup import exact
+from pipelines.dedup.survivors import best_first
+from pipelines.dedup.tables import FACTS, hash_numbers
+from pipelines.engine import StageError
+from tests.dedup_runs import (
+    Here,
+    dedup,
+    document,
+    family,
+    fates,
+    fates_of,
+    similar_pairs,
+)
+from tests.dedup_runs import jaccard as true_jaccard
+from tests.test_filters_minhash import stream_of
+
+# So many short bands that no pair of the threshold is missed: one in 10**11.
+SURE = {"bands": 36, "rows": 3}
+
+SEEDS = st.integers(0, 2**32)
+
+
+def corpus(seed: int) -> list[str]:
+    """Families of texts of which some are alike, some nearly so, and some equal."""
+    chosen = random.Random(seed)
+    texts: list[str] = []
+    for _ in range(chosen.randint(1, 8)):
+        texts += family(chosen, chosen.randint(1, 8), chosen.randint(5, 120), chosen.randint(0, 6))
+    texts += chosen.choices(texts, k=chosen.randint(0, 5))
+    chosen.shuffle(texts)
+    return texts
+
+
+# ---------------------------------------------------------------- the stage against brute force
+
+
+@given(SEEDS)
+@settings(deadline=None, max_examples=12)
+def test_what_leaves_is_like_what_stays_and_nothing_that_stays_is_like_another(seed):
+    texts = corpus(seed)
+    rows = [document(number, text) for number, text in enumerate(texts)]
+    found = fates_of(rows, **SURE)
+    assert set(found) == {row["doc_id"] for row in rows}
+    text_of = {row["doc_id"]: row["text"] for row in rows}
+    kept = [at for at, row in enumerate(rows) if found[row["doc_id"]][0] == "kept"]
+    assert not similar_pairs([texts[at] for at in kept], 0.8)
+    for doc_id, (fate, *told) in found.items():
+        if fate == "dropped":
+            reason, survivor, similarity = told
+            true = true_jaccard(text_of[doc_id], text_of[survivor])
+            assert found[survivor][0] == "kept"
+            assert true >= 0.8
+            assert float(similarity) == pytest.approx(true, abs=1e-3)
+            assert (reason == "duplicate") == (text_of[doc_id] == text_of[survivor])
+
+
+@given(SEEDS, st.integers(1, 5), st.integers(1, 7))
+@settings(deadline=None, max_examples=8)
+def test_parts_buckets_and_the_order_of_the_work_change_nothing(seed, parts, buckets):
+    rows = [document(number, text) for number, text in enumerate(corpus(seed))]
+    chosen = random.Random(seed)
+
+    def shuffled(jobs: list[Any]) -> list[Any]:
+        return chosen.sample(jobs, len(jobs))
+
+    assert fates_of(rows) == fates_of(rows[::-1], parts=parts, buckets=buckets, pool=Here(shuffled))
+
+
+def test_a_cluster_is_told_on_the_document_that_stays():
+    texts = family(random.Random(3), 4, 200, 1)
+    rows = [document(number, text) for number, text in enumerate([*texts, texts[0]])]
+    found = fates_of(rows)
+    (kept,) = [told for told in found.values() if told[0] == "kept"]
+    assert kept[1] == min(found)
+    assert kept[2] == "5"
+    survivors = {told[2] for told in found.values() if told[0] == "dropped"}
+    (survivor,) = survivors
+    assert list(kept[3:]) == sorted(row["url"] for row in rows if row["doc_id"] != survivor)
+
+
+def test_a_chain_of_likenesses_joins_nobody_at_its_ends():
+    """Each text shares 11 in 12 shingles with the next, and none with one that is far: of 40, some four stay."""
+    words = [f"w{n}" for n in range(700)]
+    texts = [" ".join(words[12 * at : 12 * at + 240]) for at in range(38)]
+    rows = [document(number, text) for number, text in enumerate(texts)]
+    found = fates_of(rows, **SURE)
+    text_of = {row["doc_id"]: row["text"] for row in rows}
+    for doc_id, told in found.items():
+        if told[0] == "dropped":
+            assert true_jaccard(text_of[doc_id], text_of[told[2]]) >= 0.8
+    assert sum(told[0] == "kept" for told in found.values()) > 8
+
+
+def test_documents_without_words_and_short_ones_have_their_fate():
+    rows = [document(0, ""), document(1, " \n"), document(2, "one two"), document(3, "one  two"), document(4, "two")]
+    found = fates_of(rows)
+    assert [found[row["doc_id"]][0] for row in rows] == ["kept", "dropped", "kept", "dropped", "kept"]
+
+
+def test_nothing_in_gives_nothing_out(tmp_path):
+    run, commit = dedup(tmp_path, [], parts=1)
+    assert fates(run, commit) == {}
+
+
+# ---------------------------------------------------------------- who stays
+
+
+def facts(**columns: Any) -> Any:
+    row = {
+        "component": 1, "vertex": 1, "place": 1, "doc_id": "b", "url": "u", "licence": 1, "opted_out": False,
+        "fails": False, "authority": 0, "words": 100, "date": "2020-01-01", "quality": 0.5,
+    }  # fmt: skip
+    return FACTS, {**row, **columns}
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"licence": 0, "opted_out": True}, {"licence": 2}),
+        ({"opted_out": False, "fails": True}, {"opted_out": True}),
+        ({"fails": False, "authority": -1}, {"fails": True}),
+        ({"authority": 3, "words": 5}, {"authority": 2}),
+        ({"words": 101, "date": None}, {"words": 100}),
+        ({"date": "2021-01-01", "quality": 0.1}, {"date": "2020-12-31"}),
+        ({"date": "2019-01-01", "quality": 0.1}, {"date": None}),
+        ({"quality": 0.6, "doc_id": "c"}, {"quality": 0.5}),
+        ({"doc_id": "a"}, {"doc_id": "b"}),
+    ],
+)
+def test_the_first_merit_in_which_two_differ_decides(better, worse):
+    schema, good = facts(url="good", **better)
+    _, bad = facts(url="bad", **worse)
+    for rows in ([good, bad], [bad, good]):
+        assert best_first(pa.Table.from_pylist(rows, schema=schema))["url"].to_pylist() == ["good", "bad"]
+
+
+def test_a_document_that_the_filter_drops_does_not_stand_for_one_that_it_keeps():
+    text = family(random.Random(5), 1, 300, 0)[0]
+    rows = [document(0, text, language="en"), document(1, text.replace(" ", "\n", 1), url="https://a.example/")]
+    assert {told[0] for told in fates_of(rows).values()} == {"kept", "dropped"}
+    by_licence = [document(0, text, licence="GPL-2.0-only"), document(1, text, licence="CC0-1.0")]
+    found = fates_of(by_licence)
+    assert found[by_licence[0]["doc_id"]] == ("dropped", "duplicate", by_licence[1]["doc_id"], "1.0000")
+
+
+# ---------------------------------------------------------------- losses
+
+
+def test_a_source_that_would_lose_most_stops_the_stage_until_the_recipe_says_that_it_may(tmp_path):
+    text = family(random.Random(7), 1, 100, 0)[0]
+    rows = [document(number, text, source="mirror") for number in range(30)]
+    message = "source mirror would lose 29 of its 30 documents .* add it to dedup.confirmed"
+    with pytest.raises(StageError, match=message):
+        dedup(tmp_path / "run", rows)
+    assert not (tmp_path / "run" / "dedup" / "_commit.json").exists()
+    _, commit = dedup(tmp_path / "run", rows, confirmed=["mirror"])
+    assert commit.counts.dropped == {"duplicate": 29}
+    assert commit.counts.extra == {}
+
+
+# ---------------------------------------------------------------- resumed
+
+
+class Stops(Here):
+    """Dies at its so-and-so-manieth job."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left, self.done = left, 0
+
+    def map(self, function: Callable[[Any], Any], jobs: Any) -> Any:
+        for index, made in super().map(function, jobs):
+            self.done += not made.reused
+            yield index, made
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("left", [1, 4, 9, 14, 20, 26])
+def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path, left):
+    rows = [document(number, text) for number, text in enumerate(corpus(11))]
+    whole = Stops(10**9)
+    expected = dedup(tmp_path / "whole", rows, pool=whole)[1]
+    first, second = Stops(left), Stops(10**9)
+    with pytest.raises(KeyboardInterrupt):
+        dedup(tmp_path / "killed", rows, pool=first)
+    commit = dedup(tmp_path / "killed", rows, pool=second)[1]
+    assert [part.sha256 for part in commit.parts] == [part.sha256 for part in expected.parts]
+    assert first.done + second.done == whole.done
+
+
+def test_another_rule_of_the_filter_repeats_the_choice_alone(tmp_path):
+    rows = [document(number, text) for number, text in enumerate(corpus(12))]
+    dedup(tmp_path, rows)
+    made = Stops(10**9)
+    dedup(tmp_path, rows, pool=made, rules={"languages": ["de"]})
+    assert 0 < made.done <= 2 + 3 + 2  # parts of facts, buckets of survivors, parts
+
+
+# ---------------------------------------------------------------- kernels
+
+
+def sets_of(texts: list[str]) -> tuple[Sets, Any]:
+    stream = stream_of(*texts)
+    return shingle_sets(stream, 5), signatures(stream, 108, 5)
+
+
+@given(SEEDS)
+@settings(deadline=None, max_examples=30)
+def test_similarity_is_that_of_the_sets_of_shingles(seed):
+    texts = corpus(seed)[:6]
+    sets, _ = sets_of(texts)
+    for a, b in itertools.product(range(len(texts)), repeat=2):
+        one, other = (sets.hashes[sets.offsets[at] : sets.offsets[at + 1]] for at in (a, b))
+        assert jaccard(one, other) == pytest.approx(true_jaccard(texts[a], texts[b]), abs=1e-3)
+
+
+def test_in_a_large_component_those_that_share_a_band_are_compared():
+    """A hundred families of three: each is found, as it is where all are compared with all."""
+    chosen = random.Random(9)
+    texts = [text for _ in range(100) for text in family(chosen, 3, 150, 1)]
+    sets, signed = sets_of(texts)
+    whole = choose(sets, signed, np.array([0, len(texts)]), 0.8, 36, 3)
+    by_family = choose(sets, signed, np.arange(0, len(texts) + 1, 3), 0.8, 36, 3)
+    assert np.array_equal(whole.survivor, by_family.survivor)
+    assert np.array_equal(whole.similarity, by_family.similarity)
+
+
+def test_a_band_that_many_documents_share_without_being_alike_costs_little():
+    signed = np.tile(np.arange(108, dtype=np.uint32), (5000, 1))
+    hashes = np.arange(5000 * 10, dtype=np.uint32)
+    sets = Sets(hashes, np.arange(0, 50_001, 10))
+    found = choose(sets, signed, np.array([0, 5000]), 0.8, 18, 6)
+    assert np.array_equal(found.survivor, np.arange(5000))
+
+
+VERTICES = st.integers(0, 12).map(lambda n: n * 1_000_003)
+
+
+@given(st.lists(st.tuples(VERTICES, VERTICES), max_size=25), st.integers(1, 5))
+@settings(deadline=None)
+def test_stars_end_at_the_smallest_of_each_component(pairs, buckets):
+    """Rounds over buckets that see only the edges of their own vertices."""
+    edges = {(max(pair), min(pair)) for pair in pairs if pair[0] != pair[1]}
+    expected = {vertex: min(group) for group in components(edges) for vertex in group if vertex != min(group)}
+    for _ in range(64):
+        before = edges
+        for step, both in ((large_star, True), (small_star, False)):
+            found: set[tuple[int, int]] = set()
+            sent = edges | {(b, a) for a, b in edges} if both else edges
+            for bucket in range(buckets):
+                here = [edge for edge in sent if edge[0] % buckets == bucket]
+                columns = np.array(here, np.uint64).reshape(-1, 2)
+                star = step(columns[:, 0].copy(), columns[:, 1].copy())
+                found |= set(zip(star.larger.tolist(), star.smaller.tolist(), strict=True))
+            edges = found
+        if edges == before:
+            break
+    assert dict(edges) == expected
+    assert len(edges) == len(expected)
+
+
+NAMES = st.text("abcdef", min_size=1, max_size=2)
+
+
+@given(st.lists(st.tuples(NAMES, NAMES), max_size=15), st.randoms(use_true_random=False))
+def test_names_that_hang_together_have_the_smallest_of_them(pairs, chosen):
+    found = connected(pairs)
+    assert found == {name: min(group) for group in components(set(pairs)) for name in group}
+    chosen.shuffle(pairs)
+    assert connected(pairs) == found
+
+
+def components(edges: set[tuple[Any, Any]]) -> list[set[Any]]:
+    """By merging sets until nothing changes."""
+    groups = [set(edge) for edge in edges]
+    while merged := next(((a, b) for a, b in itertools.combinations(groups, 2) if a & b), None):
+        groups = [group for group in groups if group is not merged[0] and group is not merged[1]]
+        groups.append(merged[0] | merged[1])
+    return groups
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20)), max_size=60))
+def test_a_band_joins_its_vertices_by_one_edge_less_than_it_has(entries):
+    bands, vertices = (np.array([entry[at] for entry in set(entries)], np.uint64) for at in (0, 1))
+    larger, smaller = star_edges(bands, vertices)
+    expected = set()
+    for band in set(bands.tolist()):
+        members = sorted(vertices[bands == band].tolist())
+        expected |= {(member, members[0]) for member in members[1:]}
+    assert list(zip(larger.tolist(), smaller.tolist(), strict=True)) == sorted(expected)
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16), max_size=20))
+def test_hashes_are_read_as_two_numbers(values):
+    high, low = hash_numbers(pa.chunked_array([pa.array([each.hex() for each in values], pa.string())]))
+    assert [(int(a) << 64) + int(b) for a, b in zip(high, low, strict=True)] == [
+        int.from_bytes(each, "big") for each in values
+    ]
+
+
+def test_two_texts_whose_hashes_begin_alike_are_two(monkeypatch):
+    rows = [(7, 1, 10), (7, 2, 11), (7, 2, 12), (10, 0, 13), (13, 5, 14)]
+    table = pa.table(
+        {name: pa.array([row[at] for row in rows], pa.uint64()) for at, name in enumerate(exact.FOLD.names)}
+    )
+    monkeypatch.setattr(exact, "read_bucket", lambda *_: table)
+    texts = exact.read_texts([], 1, 3)
+    assert texts.vertex.tolist() == [7, 16, 16, 10, 13]
+    assert texts.moved.tolist() == [False, True, True, False, False]
+    assert texts.first.tolist() == [True, True, False, True, True]
+    assert texts.shared.tolist() == [False, True, True, False, False]
+
+
+def test_on_ray_it_is_the_same(tmp_path, pool):
+    rows = [document(number, text) for number, text in enumerate(corpus(21))]
+    assert fates(*dedup(Path(tmp_path), rows, pool=pool)) == fates_of(rows)
