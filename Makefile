@@ -2,6 +2,7 @@
 # make test  sets up, and runs the checks and the tests
 # make bench-extract   measures extraction against its peers (ARGS="--only code,truth --tools ours" for a part)
 # make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
+# make bench-dedup     measures what dedup finds, its speed beside datatrove, and its growth (ARGS="--only growth --sizes 1e7")
 # make crawl extract dedup ...   stages by name; each brings those that it needs
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-has
 	--no-emit-index-url --quiet
 
 .PHONY: help setup run report test check lock submit clean accept-main-job accept-extract bench-extract \
-	accept-filter bench-filter $(STAGES)
+	accept-filter bench-filter accept-dedup bench-dedup $(STAGES)
 .DEFAULT_GOAL := help
 
 help:
@@ -85,6 +86,13 @@ bench-filter: setup
 
 accept-filter: setup
 	@$(BIN)/python -m benchmarks.filter --check $(ARGS)
+
+bench-dedup: setup
+	@$(BIN)/python -m benchmarks.dedup $(ARGS)
+
+# Needs 25 GB of disk for ten million documents.
+accept-dedup: setup
+	@$(BIN)/python -m benchmarks.dedup --sizes 1e4,1e5,1e6,1e7 --check $(ARGS)
 
 accept-main-job: setup
 	$(BIN)/python -m benchmarks.accept_main_job

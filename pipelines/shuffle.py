@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.parts import Counts, Part, find_part, read_footer, write_beside
+from pipelines.parts import Counts, Part, find_part, write_beside
 
 
 def bucket_of(doc_id: str, buckets: int) -> int:
@@ -66,9 +66,9 @@ def read_bucket(urls: Sequence[str], bucket: Any, schema: pa.Schema) -> pa.Table
     """All rows that the senders sent to a bucket, in the order of the senders."""
     tables = [schema.empty_table()]
     for url in urls:
-        groups = [index for index, held in enumerate(read_footer(url)["buckets"]) if held == bucket]
-        if groups:
-            with storage.open_input(url) as stream:
-                file = pq.ParquetFile(stream, page_checksum_verification=True)
+        with storage.open_input(url) as stream:
+            file = pq.ParquetFile(stream, page_checksum_verification=True)
+            held = json.loads(file.metadata.metadata[b"syscorpus"])["buckets"]
+            if groups := [index for index, each in enumerate(held) if each == bucket]:
                 tables.append(file.read_row_groups(groups).replace_schema_metadata(None))
     return pa.concat_tables(tables)

@@ -28,6 +28,7 @@ from pipelines.parts import Counts, Part, key_of
 from pipelines.run import Run
 
 _MOST_ROUNDS = 64  # of the search for components; it takes some six
+_DOCUMENTS = 150_000  # whose rows a worker holds at once in the steps over buckets
 _FEW = 20  # documents of a source; one of fewer may lose what it will
 
 
@@ -57,7 +58,9 @@ class _Steps:
     """Runs the steps of a stage: a job for each part of the input, or for each bucket."""
 
     def __init__(self, work: Work) -> None:
-        self.work, self.buckets = work, work.run.recipe.parts
+        self.work = work
+        rows = sum(each.rows or 0 for each in work.inputs)
+        self.buckets = min(work.run.recipe.parts, 1 + rows // _DOCUMENTS)  # no result depends on it
         self.contents = [each.content for each in work.inputs]
         self.common = {"buckets": self.buckets, "parts": len(work.inputs)}
 

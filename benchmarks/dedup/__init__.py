@@ -1,0 +1,1 @@
+"""Speed, memory and quality of dedup, beside the peers."""

@@ -1,0 +1,151 @@
+"""`make bench-dedup`: what dedup finds and misses on real sets, how fast it is, and how its cost grows."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmarks.dedup import growth, real, speed
+from benchmarks.extract import report
+from benchmarks.extract.packages import Log
+from benchmarks.extract.report import Held, share
+from pipelines.pool import Pool
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the parts measure on."""
+
+    cache: Path
+    scratch: Path
+    sizes: Sequence[int]
+    pool: Pool
+    log: Log
+
+    @cached_property
+    def documents(self) -> pa.Table:
+        return real.load(self.cache, self.log)
+
+
+def _real(inputs: Inputs) -> dict[str, Any]:
+    found = real.measure(inputs.documents, inputs.scratch, inputs.pool, inputs.log)
+    report.table(
+        "real sets, beside brute force",
+        ["source", "documents", "lost", "like another by brute force"],
+        [(name, each["documents"], each["lost"], each["alike"]) for name, each in found["sources"].items()],
+    )
+    caught = found["pairs"] - found["missed"]
+    more = [name for name, each in found["sources"].items() if each["lost"] > each["alike"]]
+    held = [
+        Held("pairs of 0.8 or more of which one left", f"{share(caught, found['pairs'])} % of {found['pairs']:,}",
+             ">= 99 %", caught >= 0.99 * found["pairs"] > 0),
+        Held("removed for one that is less than 0.7 like it", f"{found['removed_below']} of {found['removed']:,}",
+             "0", found["removed_below"] == 0),
+        Held("sources that lose more than brute force confirms", str(len(more)), "0", not more),
+    ]  # fmt: skip
+    return {**found, "targets": held}
+
+
+def _speed(inputs: Inputs) -> dict[str, Any]:
+    found = speed.measure(inputs.documents, inputs.scratch, inputs.pool, inputs.log)
+    times, size = found["datatrove_s"] / found["ours_s"], found["megabytes"]
+    rows = [
+        ("ours: signatures, the whole stage", f"{times:.1f}", f"{found['ours_s']:.2f}", f"{size / found['ours_s']:.1f}", found["kept"]),
+        ("datatrove's four stages", "1.0", f"{found['datatrove_s']:.2f}", f"{size / found['datatrove_s']:.2f}", found["datatrove_kept"]),
+        ("datasketch's index, one core", f"{found['datatrove_s'] / (found['datasketch_s_per_mb'] * size):.1f}", "-", f"{1 / found['datasketch_s_per_mb']:.2f}", "-"),
+    ]  # fmt: skip
+    report.table(
+        f"speed, {size:.0f} MB on {found['workers']} workers", ["", "times datatrove", "s", "MB/s", "kept"], rows
+    )
+    with_words = found["signature_with_words_mb_per_s"]
+    held = [
+        Held("signatures on one core, the splitting of words with it", f"{with_words:.0f} MB/s", ">= 100 MB/s", with_words >= 100),
+        Held("times datatrove's four stages", f"{times:.1f}", ">= 30", times >= 30),
+    ]  # fmt: skip
+    return {**found, "targets": held}
+
+
+def _growth(inputs: Inputs) -> dict[str, Any]:
+    found = growth.measure(inputs.sizes, inputs.scratch, inputs.pool, inputs.log)
+    rows = [
+        (
+            f"{each['documents']:,}", f"{each['seconds']:.1f}", f"{each['microseconds_a_document']:.1f}",
+            f"{each['peak_memory'] / _GIB:.2f}", f"{each['copies_found']:,}", f"{each['copies_known']:,}",
+        )
+        for each in found
+    ]  # fmt: skip
+    header = ["documents", "s", "us/document", "peak GiB of a worker", "copies found", "copies made"]
+    report.table("growth", header, rows)
+    most = max(each["peak_memory"] for each in found)
+    held = [Held("peak memory of a worker", f"{most / _GIB:.2f} GiB", "< 2 GiB", most < 2 * _GIB)]
+    cost = {each["documents"]: each["microseconds_a_document"] for each in found}
+    if {100_000, 10_000_000} <= cost.keys():
+        ratio = cost[10_000_000] / cost[100_000]
+        held.append(
+            Held("cost of a document at 10 million, times that at 100,000", f"{ratio:.2f}", "<= 1.3", ratio <= 1.3)
+        )
+    right = all(each["copies_found"] >= 0.99 * each["copies_known"] for each in found)
+    held.append(Held("made copies found at each size", "all sizes" if right else "not at all", ">= 99 %", right))
+    return {"sizes": found, "targets": held}
+
+
+PARTS: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {"real": _real, "speed": _speed, "growth": _growth}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the parts that are asked for; with `--check`, the exit code says whether every target holds."""
+    options = _options(arguments)
+    begin = time.monotonic()
+
+    def log(line: str) -> None:
+        print(f"{time.monotonic() - begin:5.0f} s  {line}", file=sys.stderr, flush=True)
+
+    scratch = options.cache / "dedup"
+    scratch.mkdir(parents=True, exist_ok=True)
+    results: dict[str, Any] = {
+        "machine": report.machine(),
+        "versions": {name: version(name) for name in ("datasketch", "datatrove", "numba", "pyarrow", "ray")},
+    }
+    held: list[Held] = []
+    with Pool() as pool:
+        inputs = Inputs(options.cache, scratch, options.sizes, pool, log)
+        for name in options.only:
+            log(f"measuring {name}")
+            results[name] = PARTS[name](inputs)
+            held += results[name].pop("targets")
+    report.targets([(each.name, each.figure, each.target, each.holds) for each in held])
+    results["targets"] = [each._asdict() for each in held]
+    place = options.cache / ("dedup.json" if set(PARTS) <= results.keys() else "dedup-part.json")
+    report.write(results, place)
+    shutil.rmtree(scratch)
+    log(f"wrote {place}")
+    return int(options.check and not all(each.holds for each in held))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dedup", description=__doc__)
+    parser.add_argument("--only", type=lambda value: value.split(","), default=list(PARTS), help=",".join(PARTS))
+    parser.add_argument(
+        "--sizes", type=lambda value: [int(float(each)) for each in value.split(",")],
+        default=[10_000, 100_000, 1_000_000], help="documents of `growth`; 1e7 takes eight minutes and 25 GB of disk",
+    )  # fmt: skip
+    parser.add_argument("--cache", type=Path, default=REPOSITORY / "build" / "bench", help="packages and results")
+    parser.add_argument("--check", action="store_true", help="fail if a target is missed")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

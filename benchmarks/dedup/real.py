@@ -1,0 +1,139 @@
+"""Real sets in which much is said twice, and what brute force says of them.
+
+Two releases of the kernel's documentation, two architectures of the installation guide, a handbook in many languages,
+and edits that are made of some of their pages.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import scipy.sparse as sp  # type: ignore[import-untyped]
+
+from benchmarks.dedup.stages import dropped, prepare, run_dedup
+from benchmarks.extract.packages import Log, download, members
+from benchmarks.filter.documents import documents, page_of, row
+from filters.shingles import shingle_sets
+from filters.stream import read_stream
+from manifests.models import ClassifySettings
+from pipelines.classify import score
+from pipelines.pool import Pool
+
+PACKAGES = (
+    "linux-doc-6.1",
+    "linux-doc-6.12",
+    "installation-guide-amd64",
+    "installation-guide-arm64",
+    "debian-handbook",
+)
+ALIKE, UNLIKE = 0.8, 0.7
+EDITED = 1500  # documents of which an edited copy is made
+_PAGE = re.compile(r"\.html?(?:\.gz)?$")
+_SMALLEST, _LARGEST = 500, 4_000_000
+_BLOCK = 256
+
+
+class Pairs(NamedTuple):
+    """All pairs with a similarity of UNLIKE or more: the smaller number first, and the similarity of each."""
+
+    one: npt.NDArray[np.int64]
+    other: npt.NDArray[np.int64]
+    similarity: npt.NDArray[np.float64]
+
+
+def load(cache: Path, log: Log) -> pa.Table:
+    """The documents of the packages, and the edited copies, with every column of `classify`."""
+    rows: list[dict[str, Any]] = []
+    for package, deb in download(PACKAGES, cache, log).items():
+        before = len(rows)
+        for path, body in members(deb, _PAGE, _SMALLEST, _LARGEST):
+            page, _ = page_of(body, "text/html", path)
+            if page is not None:
+                url = f"https://{package}.example/{path.lstrip('./')}"
+                rows.append(row(page, url, package, "open_source_documentation"))
+        log(f"{package}: {len(rows) - before:,} documents")
+    rows += _edited(rows)
+    return score(documents(sorted(rows, key=lambda each: str(each["doc_id"]))), ClassifySettings())
+
+
+def _edited(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Copies in which words are replaced, dropped or put in, some only a few, some so many that it is another text."""
+    chosen = random.Random(1)
+    for each in chosen.sample(rows, min(EDITED, len(rows))):
+        words = each["text"].split(" ")
+        for _ in range(int(len(words) * chosen.choice((0.002, 0.005, 0.01, 0.02, 0.04)))):
+            at = chosen.randrange(len(words))
+            words[at : at + 1] = chosen.choice(([], ["edited"], [words[at], "and", "more"]))
+        url = f"https://edited.example/{each['doc_id']}"
+        yield {
+            **each,
+            "doc_id": f"{chosen.getrandbits(128):032x}",
+            "url": url,
+            "source": "edited",
+            "text": " ".join(words),
+        }
+
+
+def brute_force(table: pa.Table, width: int) -> Pairs:
+    """Every pair compared with every other, by the sets of their shingles."""
+    sets = shingle_sets(read_stream(table["text"].combine_chunks()), width)
+    _, columns = np.unique(sets.hashes, return_inverse=True)
+    sizes = np.diff(sets.offsets)
+    matrix = sp.csr_matrix((np.ones(len(columns), np.int32), columns, sets.offsets))
+    transposed = matrix.T.tocsr()
+    found = []
+    for begin in range(0, len(sizes), _BLOCK):
+        common = (matrix[begin : begin + _BLOCK] @ transposed).tocoo()
+        one, other = common.row.astype(np.int64) + begin, common.col.astype(np.int64)
+        similarity = common.data / (sizes[one] + sizes[other] - common.data)
+        chosen = (one < other) & (similarity >= UNLIKE)
+        found.append((one[chosen], other[chosen], similarity[chosen]))
+    return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, Any]:
+    """Pairs found and missed, removed pairs that are unlike, and what each source loses beside what brute force says."""
+    pairs = brute_force(table, ClassifySettings().shingle_words)
+    log(f"brute force: {int(np.count_nonzero(pairs.similarity >= ALIKE)):,} pairs of {ALIKE} or more")
+    prepared = prepare(scratch / "real", (table.take(pa.array(np.arange(at, table.num_rows, 4))) for at in range(4)))
+    commit, seconds = run_dedup(prepared, pool)
+    number = {doc_id: at for at, doc_id in enumerate(table["doc_id"].to_pylist())}
+    drops = dropped(prepared.run, commit)
+    lost = np.zeros(table.num_rows, np.bool_)
+    lost[[number[each["doc_id"]] for each in drops]] = True
+    alike = pairs.similarity >= ALIKE
+    both_stay = ~lost[pairs.one] & ~lost[pairs.other] & alike
+    known = {(a, b): s for a, b, s in zip(pairs.one.tolist(), pairs.other.tolist(), pairs.similarity, strict=True)}
+    true = [known.get(_ordered(number[each["doc_id"]], number[each["survivor"]]), 0.0) for each in drops]
+    has_twin = np.zeros(table.num_rows, np.bool_)
+    has_twin[pairs.one[alike]] = has_twin[pairs.other[alike]] = True
+    sources = np.array(table["source"].to_pylist(), object)
+    return {
+        "documents": table.num_rows,
+        "megabytes": prepared.text_bytes / 1e6,
+        "seconds": seconds,
+        "pairs": int(alike.sum()),
+        "missed": int(both_stay.sum()),
+        "removed": len(drops),
+        "removed_below": int(np.count_nonzero(np.array(true) < UNLIKE)),
+        "smallest_similarity": min(true, default=1.0),
+        "sources": {
+            name: {
+                "documents": int((sources == name).sum()),
+                "lost": int(lost[sources == name].sum()),
+                "alike": int(has_twin[sources == name].sum()),
+            }
+            for name in sorted(set(sources.tolist()))
+        },
+    }
+
+
+def _ordered(a: int, b: int) -> tuple[int, int]:
+    return (a, b) if a < b else (b, a)
