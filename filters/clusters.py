@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from filters.compiled import compiled, inner
 from filters.lsh import band_hashes
-from filters.shingles import Sets, Words32
+from filters.shingles import SKETCHED, Sets, Words32
 from filters.stream import Hashes, Offsets
 
 Places = npt.NDArray[np.int64]
@@ -149,3 +149,139 @@ def _jaccard(a: Words32, b: Words32, least: float) -> float:
         at += one <= other
         place += other <= one
     return common / (len(a) + len(b) - common)
+
+
+# ---------------------------------------------------------------- containment
+
+# A text that another holds has fewer shingles than so many of its: two that are nearer in size are alike, or are not.
+LARGER = 0.8
+FEWEST, ASKS = 3, 8  # shingles of a sketch that a text needs to be looked for; of these it asks so many
+MOST_OF = 0.6  # of what a text asks, that one which may hold it has
+_ANSWERS = 32  # texts that are looked at for one shingle
+
+
+class Held(NamedTuple):
+    """Of each document the one that holds it, or -1, and the share of its shingles that lie there."""
+
+    holder: Places
+    share: Shares
+
+
+def contain(sets: Sets, components: Offsets, chosen: Chosen, merits: Places, least: float) -> Held:
+    """Which of those that stay lie in larger ones that stay: `least` of their shingles, and of all who left for them.
+
+    merits: shape (documents, merits), of which the one that holds has none that is larger. Those who left for one that
+    is held are held with it.
+    """
+    count = len(sets.offsets) - 1
+    held = Held(np.full(count, -1, np.int64), np.zeros(count, np.float32))
+    for begin, end in zip(components[:-1].tolist(), components[1:].tolist(), strict=True):
+        if end - begin > 1:
+            _contain(sets, begin, end, chosen.survivor, merits, least, held)
+    return held
+
+
+@compiled
+def _contain(sets: Sets, begin: int, end: int, survivor: Places, merits: Places, least: float, held: Held) -> None:
+    sizes = sets.offsets[begin + 1 : end + 1] - sets.offsets[begin:end]
+    leads = np.flatnonzero(survivor[begin:end] == np.arange(begin, end))
+    leads = leads[np.argsort(-sizes[leads], kind="mergesort")]  # the largest first, of these the best
+    of_lead = np.argsort(survivor[begin:end], kind="mergesort")
+    first_of = np.searchsorted(survivor[begin:end][of_lead], np.arange(begin, end + 1))
+    postings = _postings(sets, begin, leads)
+    times, seen = np.zeros(len(leads), np.int64), np.empty(ASKS * _ANSWERS, np.int64)
+    for place in range(1, len(leads)):
+        asked, found = _ask(sets, begin, leads, place, postings, times, seen)
+        order = np.sort(seen[:found])
+        document = begin + leads[place]
+        members = of_lead[first_of[leads[place]] : first_of[leads[place] + 1]]
+        for other in order:
+            holder = begin + leads[other]
+            enough = times[other] >= MOST_OF * asked and sizes[leads[place]] < LARGER * sizes[leads[other]]
+            if held.holder[document] >= 0 or not enough or held.holder[holder] >= 0:
+                continue
+            worse = False
+            for merit in range(merits.shape[1]):
+                worse |= merits[holder, merit] > merits[document, merit]
+            if not worse and _holds(sets, holder, begin, members, least):
+                for member in members:
+                    held.holder[begin + member] = holder
+                    held.share[begin + member] = _share(sets, begin + member, holder)
+        for other in order:
+            times[other] = 0
+
+
+@compiled
+def _postings(sets: Sets, begin: int, leads: Places) -> Hashes:
+    """The sketches of documents: shingles in order, in their lower halves who has each."""
+    count = 0
+    for lead in leads:
+        count += _size_of_sketch(sets, begin + lead)
+    found = np.empty(count, np.uint64)
+    at = 0
+    for place in range(len(leads)):
+        first = sets.offsets[begin + leads[place]]
+        for shingle in range(first, first + _size_of_sketch(sets, begin + leads[place])):
+            found[at] = (np.uint64(sets.hashes[shingle]) << np.uint64(32)) | np.uint64(place)
+            at += 1
+    return np.sort(found)
+
+
+@inner
+def _size_of_sketch(sets: Sets, document: int) -> int:
+    size = 0
+    for at in range(sets.offsets[document], sets.offsets[document + 1]):
+        size += sets.hashes[at] < SKETCHED
+    return size
+
+
+@inner
+def _ask(
+    sets: Sets, begin: int, leads: Places, place: int, postings: Hashes, times: Places, seen: Places
+) -> tuple[int, int]:
+    """How many shingles a document asks for, and how many larger ones have any: who, in `seen`, and how many each."""
+    found, document = 0, begin + leads[place]
+    asked = min(ASKS, _size_of_sketch(sets, document))
+    if asked < FEWEST:
+        return asked, 0
+    for shingle in range(sets.offsets[document], sets.offsets[document] + asked):
+        key = np.uint64(sets.hashes[shingle]) << np.uint64(32)
+        low, high = 0, len(postings)
+        while low < high:
+            middle = (low + high) // 2
+            if postings[middle] < key:
+                low = middle + 1
+            else:
+                high = middle
+        last = key | np.uint64(place)  # behind it stand the document itself and smaller ones
+        stop = min(low + _ANSWERS, len(postings))
+        while low < stop and postings[low] < last:
+            other = np.int64(postings[low] & np.uint64(0xFFFFFFFF))
+            if times[other] == 0:
+                seen[found] = other
+                found += 1
+            times[other] += 1
+            low += 1
+    return asked, found
+
+
+@inner
+def _holds(sets: Sets, holder: int, begin: int, members: Places, least: float) -> bool:
+    for at in range(len(members)):
+        if _share(sets, begin + members[at], holder) < least:
+            return False
+    return True
+
+
+@inner
+def _share(sets: Sets, document: int, holder: int) -> float:
+    """The share of a document's shingles that another has."""
+    at, stop = sets.offsets[document], sets.offsets[document + 1]
+    place, end = sets.offsets[holder], sets.offsets[holder + 1]
+    size, common = stop - at, 0
+    while at < stop and place < end:
+        one, other = sets.hashes[at], sets.hashes[place]
+        common += one == other
+        at += one <= other
+        place += other <= one
+    return common / size if size else 0.0

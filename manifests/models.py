@@ -354,6 +354,10 @@ class DedupSettings(Model):
     threshold: Share = Field(default=0.8, description="Jaccard similarity from which two documents are one")
     bands: int | None = Field(default=18, ge=1, description="null: chosen by datasketch for the threshold")
     rows: int | None = Field(default=6, ge=1, description="null: chosen by datasketch for the threshold")
+    contained: Share | None = Field(
+        default=0.9,
+        description="of a document's shingles in a larger one, from which it leaves for it; null: none does",
+    )
     most_lost: Share = Field(default=0.5, description="of a source's documents; one that loses more stops the stage")
     confirmed: list[Identifier] = Field(default=[], description="sources that may lose more")
 

@@ -22,6 +22,7 @@ from filters.junk.model import MODEL as JUNK_MODEL
 from filters.leaks import Index
 from filters.minhash import signatures
 from filters.privacy.spans import find_spans
+from filters.shingles import bytes_of, sketches
 from filters.stream import COUNTS, Stream, read_stream
 from filters.topics.bags import Bags, PageForm, read_bags
 from filters.topics.model import Model, load
@@ -138,6 +139,7 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None =
     columns["language_score"] = [confidence for _, confidence in detected]
     columns["fold_hash"] = fold_hashes(stream)
     columns["signature"] = [row.tobytes() for row in signed]
+    columns["sketch"] = bytes_of(sketches(stream, settings.shingle_words))
     columns["spans"] = [
         [{"start": start, "end": end, "kind": kind} for start, end, kind in spans] for spans in find_spans(stream)
     ]
@@ -201,4 +203,4 @@ def _batches(table: pa.Table) -> Iterator[pa.Table]:
             begin, size = index + 1, 0
 
 
-STAGE = Stage("classify", 6, "document", lambda run: parts_before(run, "classify"), settings_of, _make)
+STAGE = Stage("classify", 7, "document", lambda run: parts_before(run, "classify"), settings_of, _make)

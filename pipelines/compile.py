@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
+
 import pipelines.extract.child  # noqa: F401 - reads its first pages as it is imported
+from filters.clusters import choose, contain
+from filters.lsh import band_hashes
+from filters.minhash import signatures
+from filters.shingles import shingle_sets
+from filters.stream import read_stream
 from manifests.models import ClassifySettings
 from pipelines.classify import score
 from pipelines.schema import DOCUMENT, table_of
 
+_TEXT = "# One\n\nTwo three four five six.\n"
+_MANY = 66  # documents of a component that is a large one
+
+
+def compile_dedup() -> None:
+    """Runs what dedup has compiled over a small component and a large one."""
+    stream = read_stream(pa.array([_TEXT] * _MANY, pa.large_string()))
+    sets, signed = shingle_sets(stream, 5), signatures(stream, 18, 5)
+    for array in (*sets, signed):
+        array.setflags(write=False)  # as they are where they come from a file: another type to the compiler
+    band_hashes(signed, 3, 6)
+    for components in (np.array([0, 2, _MANY]), np.array([0, _MANY])):
+        chosen = choose(sets, signed, components, 0.8, 3, 6)
+        contain(sets, components, chosen, np.zeros((_MANY, 3), np.int64), 0.9)
+
+
 if __name__ == "__main__":
-    row = {"doc_id": "0" * 32, "text": "# One\n\nTwo three four five six.\n", "language": None, "category": "none"}
+    row = {"doc_id": "0" * 32, "text": _TEXT, "language": None, "category": "none"}
     score(table_of([row], DOCUMENT), ClassifySettings())
+    compile_dedup()

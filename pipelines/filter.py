@@ -21,7 +21,7 @@ from pipelines.run import Run
 from pipelines.schema import EDITS, joined
 
 _LISTS = ("spans", "leaks")
-_LET_GO = ("signature", *_LISTS, "fold_hash")
+_LET_GO = ("signature", "sketch", *_LISTS, "fold_hash")
 
 
 def _settings(run: Run) -> Mapping[str, Any]:

@@ -75,6 +75,7 @@ SCORES = pa.schema(
         ("language_score", pa.float32()),
         ("fold_hash", pa.string()),
         ("signature", pa.binary()),
+        ("sketch", pa.binary()),
         ("spans", pa.list_(_SPAN)),
         ("leaks", pa.list_(_LEAK)),
         ("datatrove_failed", pa.list_(pa.string())),

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from manifests.models import ClassifySettings, Recipe
 from pipelines import storage
 from pipelines.classify import score
-from pipelines.dedup.stage import STAGE
+from pipelines.dedup import stage
 from pipelines.engine import Commit, Input, run_stage
 from pipelines.parts import Counts, Part, read_table, write_part
 from pipelines.run import Run
@@ -63,7 +64,8 @@ def dedup(
               part.counts.rows)
         for part in written
     ]  # fmt: skip
-    commit, _ = run_stage(run, replace(STAGE, inputs=lambda run: inputs), pool or Here())
+    with mock.patch.object(stage, "_DOCUMENTS", 1):  # so that there are as many buckets as asked for
+        commit, _ = run_stage(run, replace(stage.STAGE, inputs=lambda run: inputs), pool or Here())
     return run, commit
 
 
@@ -101,6 +103,12 @@ def shingles(text: str, width: int = 5) -> set[tuple[str, ...]]:
 def jaccard(one: str, other: str) -> float:
     a, b = shingles(one), shingles(other)
     return len(a & b) / len(a | b)
+
+
+def contained(one: str, other: str) -> float:
+    """The share of the shingles of a text that lie in another."""
+    a, b = shingles(one), shingles(other)
+    return len(a & b) / len(a)
 
 
 def similar_pairs(texts: Sequence[str], least: float) -> set[tuple[int, int]]:

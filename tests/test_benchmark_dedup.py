@@ -59,7 +59,11 @@ def test_what_is_removed_is_judged_by_the_pairs_of_brute_force(tmp_path, monkeyp
     assert found["missed"] == 0
     assert found["removed_below"] == 0
     assert found["removed"] == found["sources"]["docs"]["lost"] > 0
-    monkeypatch.setattr(real, "dropped", lambda *_: [{"doc_id": rows[0]["doc_id"], "survivor": rows[0]["doc_id"]}])
+    monkeypatch.setattr(
+        real,
+        "dropped",
+        lambda *_: [{"doc_id": rows[0]["doc_id"], "survivor": rows[0]["doc_id"], "reason": "duplicate"}],
+    )
     other = real.measure(table, tmp_path / "other", Here(), lambda line: None)
     assert other["missed"] > 0
     assert other["removed_below"] == 1

@@ -64,7 +64,9 @@ def test_every_recipe_of_the_repository_lacks_at_most_a_contact(path):
         ("filters: {}\n", ["recipe.yaml:3: filters: unknown key; allowed here: classify, crawl, dedup, export"]),
         (
             "dedup:\n  thresold: 1\n",
-            ["recipe.yaml:4: dedup.thresold: unknown key; allowed here: bands, confirmed, most_lost, rows, threshold"],
+            [
+                "recipe.yaml:4: dedup.thresold: unknown key; allowed here: bands, confirmed, contained, most_lost, rows, threshold"
+            ],
         ),
         (
             "synth: {teacher: {url: http://t/v1, model: m,\n  key: k}}\n",

@@ -96,7 +96,13 @@ def test_a_rewrite_that_passes_is_a_document_with_its_parent_its_kind_and_every_
         assert row["words"] > 30
         assert row["edits"] == []
     names = set(rows[0])
-    assert {*SCORES.names, *CLUSTER.names, *EDITS.names} - names == {"signature", "spans", "leaks", "fold_hash"}
+    assert {*SCORES.names, *CLUSTER.names, *EDITS.names} - names == {
+        "signature",
+        "sketch",
+        "spans",
+        "leaks",
+        "fold_hash",
+    }
     for part in commit.parts:
         ids = read_table(storage.join(run.directory("synth"), f"{part.name}.parquet"), ["doc_id"])["doc_id"].to_pylist()
         assert ids == sorted(ids)

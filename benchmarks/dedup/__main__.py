@@ -54,6 +54,11 @@ def _real(inputs: Inputs) -> dict[str, Any]:
              ">= 99 %", caught >= 0.99 * found["pairs"] > 0),
         Held("removed for one that is less than 0.7 like it", f"{found['removed_below']} of {found['removed']:,}",
              "0", found["removed_below"] == 0),
+        Held("excerpts that left, where what holds them stays",
+             f"{share(found['excerpts'] - found['excerpts_kept'], found['excerpts'])} % of {found['excerpts']:,}",
+             ">= 95 %", found["excerpts_kept"] <= 0.05 * found["excerpts"]),
+        Held("left for one that holds less than 0.9 of it", f"{found['contained_below']} of {found['contained']:,}",
+             "0", found["contained_below"] == 0),
         Held("sources that lose more than brute force confirms", str(len(more)), "0", not more),
     ]  # fmt: skip
     return {**found, "targets": held}

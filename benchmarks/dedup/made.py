@@ -16,6 +16,7 @@ from filters.compiled import compiled, inlined
 from filters.fold import fold_hashes
 from filters.hashing import GOLDEN, mix
 from filters.minhash import signatures
+from filters.shingles import bytes_of, sketches
 from filters.stream import Bytes, Hashes, Offsets, read_stream
 from pipelines.schema import DOCUMENT, SCORES, joined
 
@@ -62,6 +63,7 @@ def _table(numbers: npt.NDArray[np.int64]) -> pa.Table:
         "text": texts,
         "fold_hash": pa.array(fold_hashes(stream)),
         "signature": _packed(signatures(stream, PERMUTATIONS, SHINGLE)),
+        "sketch": pa.array(bytes_of(sketches(stream, SHINGLE))),
         "words": pa.array(stream.column("words")),
     }
     schema = joined(DOCUMENT, SCORES)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,15 +55,28 @@ def datatrove(texts: Sequence[str], scratch: Path, workers: int) -> Outcome:
         ([reader, MinhashDedupFilter(folder["remove"]), ParquetWriter(folder["kept"])], workers),
     ]
     begin = time.monotonic()
-    for number, (steps, tasks) in enumerate(stages):
-        LocalPipelineExecutor(
-            steps, tasks=tasks, workers=min(tasks, workers), logging_dir=f"{folder['logs']}/{number}"
-        ).run()
+    with _silence():
+        for number, (steps, tasks) in enumerate(stages):
+            logs = f"{folder['logs']}/{number}"
+            LocalPipelineExecutor(steps, tasks=tasks, workers=min(tasks, workers), logging_dir=logs).run()
     seconds = time.monotonic() - begin
     kept = set()
     for path in Path(folder["kept"]).glob("*.parquet"):
         kept |= {int(each) for each in pq.read_table(path, columns=["id"])["id"].to_pylist()}
     return Outcome(seconds, kept)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing is said on standard error, not by processes that are started either."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def datasketch(texts: Sequence[str]) -> Outcome:

@@ -1,14 +1,14 @@
 """Real sets in which much is said twice, and what brute force says of them.
 
-Two releases of the kernel's documentation, two architectures of the installation guide, a handbook in many languages,
-and edits that are made of some of their pages.
+Two releases of the kernel's documentation, two architectures of the installation guide, a handbook in many languages, a
+manual in many pages and in one, and edits that are made of some of their pages.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ import scipy.sparse as sp  # type: ignore[import-untyped]
 from benchmarks.dedup.stages import dropped, prepare, run_dedup
 from benchmarks.extract.packages import Log, download, members
 from benchmarks.filter.documents import documents, page_of, row
+from filters.clusters import LARGER
 from filters.shingles import shingle_sets
 from filters.stream import read_stream
 from manifests.models import ClassifySettings
@@ -32,8 +33,10 @@ PACKAGES = (
     "installation-guide-amd64",
     "installation-guide-arm64",
     "debian-handbook",
+    "debian-policy",
 )
-ALIKE, UNLIKE = 0.8, 0.7
+ALIKE, UNLIKE, HELD = 0.8, 0.7, 0.9
+FEWEST = 26  # shingles of a text that is looked for in others
 EDITED = 1500  # documents of which an edited copy is made
 _PAGE = re.compile(r"\.html?(?:\.gz)?$")
 _SMALLEST, _LARGEST = 500, 4_000_000
@@ -41,11 +44,22 @@ _BLOCK = 256
 
 
 class Pairs(NamedTuple):
-    """All pairs with a similarity of UNLIKE or more: the smaller number first, and the similarity of each."""
+    """All pairs with a similarity of UNLIKE or more, the smaller number first; and what lies in another text: HELD of its
+    shingles or more, and what share; sizes: the shingles of each document."""
 
     one: npt.NDArray[np.int64]
     other: npt.NDArray[np.int64]
     similarity: npt.NDArray[np.float64]
+    held: npt.NDArray[np.int64]
+    holder: npt.NDArray[np.int64]
+    share: npt.NDArray[np.float64]
+    sizes: npt.NDArray[np.int64]
+
+    def excerpts(self) -> npt.NDArray[np.bool_]:
+        """Of what lies in another, which is so much smaller than that, and large enough, that it is looked for."""
+        sizes = self.sizes[self.held]
+        wanted: npt.NDArray[np.bool_] = (sizes < LARGER * self.sizes[self.holder]) & (sizes >= FEWEST)
+        return wanted
 
 
 def load(cache: Path, log: Log) -> pa.Table:
@@ -94,8 +108,10 @@ def brute_force(table: pa.Table, width: int) -> Pairs:
         one, other = common.row.astype(np.int64) + begin, common.col.astype(np.int64)
         similarity = common.data / (sizes[one] + sizes[other] - common.data)
         chosen = (one < other) & (similarity >= UNLIKE)
-        found.append((one[chosen], other[chosen], similarity[chosen]))
-    return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        share = common.data / np.maximum(sizes[one], 1)
+        held = (one != other) & (share >= HELD)
+        found.append((one[chosen], other[chosen], similarity[chosen], one[held], other[held], share[held]))
+    return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)), sizes)
 
 
 def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, Any]:
@@ -110,10 +126,11 @@ def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, A
     lost[[number[each["doc_id"]] for each in drops]] = True
     alike = pairs.similarity >= ALIKE
     both_stay = ~lost[pairs.one] & ~lost[pairs.other] & alike
-    known = {(a, b): s for a, b, s in zip(pairs.one.tolist(), pairs.other.tolist(), pairs.similarity, strict=True)}
-    true = [known.get(_ordered(number[each["doc_id"]], number[each["survivor"]]), 0.0) for each in drops]
+    true, shares = _true(pairs, drops, number)
+    excerpts = np.unique(pairs.held[pairs.excerpts()])
+    excerpts_kept = [at for at in excerpts.tolist() if not lost[at] and _may_leave(at, pairs, lost)]
     has_twin = np.zeros(table.num_rows, np.bool_)
-    has_twin[pairs.one[alike]] = has_twin[pairs.other[alike]] = True
+    has_twin[pairs.one[alike]] = has_twin[pairs.other[alike]] = has_twin[excerpts] = True
     sources = np.array(table["source"].to_pylist(), object)
     return {
         "documents": table.num_rows,
@@ -123,7 +140,11 @@ def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, A
         "missed": int(both_stay.sum()),
         "removed": len(drops),
         "removed_below": int(np.count_nonzero(np.array(true) < UNLIKE)),
-        "smallest_similarity": min(true, default=1.0),
+        "smallest_similarity": float(min(true, default=1.0)),
+        "contained": len(shares),
+        "contained_below": int(np.count_nonzero(np.array(shares) < HELD)),
+        "excerpts": len(excerpts),
+        "excerpts_kept": len(excerpts_kept),
         "sources": {
             name: {
                 "documents": int((sources == name).sum()),
@@ -133,6 +154,26 @@ def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, A
             for name in sorted(set(sources.tolist()))
         },
     }
+
+
+def _true(pairs: Pairs, drops: Sequence[dict[str, Any]], number: Mapping[str, int]) -> tuple[list[float], list[float]]:
+    """By brute force, of what left for its like the similarity, and of what left for what holds it the share; 0 of a
+    pair that brute force does not list."""
+    known = {(a, b): s for a, b, s in zip(pairs.one.tolist(), pairs.other.tolist(), pairs.similarity, strict=True)}
+    held = {(a, b): s for a, b, s in zip(pairs.held.tolist(), pairs.holder.tolist(), pairs.share, strict=True)}
+    like, within = [], []
+    for each in drops:
+        a, b = number[each["doc_id"]], number[each["survivor"]]
+        if each["reason"] == "contained":
+            within.append(held.get((a, b), known.get(_ordered(a, b), 0.0)))
+        else:
+            like.append(known.get(_ordered(a, b), 0.0))
+    return like, within
+
+
+def _may_leave(document: int, pairs: Pairs, lost: npt.NDArray[np.bool_]) -> bool:
+    """Whether one that holds a document stays."""
+    return bool((~lost[pairs.holder[pairs.excerpts() & (pairs.held == document)]]).any())
 
 
 def _ordered(a: int, b: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from filters.lsh import band_hashes, star_edges
@@ -17,17 +18,23 @@ from pipelines.shuffle import read_bucket, write_buckets
 def send_bands(job: Job) -> Part:
     """Sends the texts of a part, each once, to the buckets of their band hashes."""
     table = read_table(job.spec["input"], ["signature", "fold_hash", "words"])
+    vertex, compared = vertices_of(table, job)
+    hashes = band_hashes(signatures_of(table["signature"])[compared], job.spec["bands"], job.spec["rows"])
+    sent = pa.table({"band": hashes.ravel(), "vertex": np.repeat(vertex[compared], hashes.shape[1])}, schema=BAND)
+    buckets = job.spec["buckets"]
+    target = hashes.ravel() % np.uint64(buckets)
+    return write_buckets(job.directory, job.name, job.key, BAND, deal(sent, target, buckets))
+
+
+def vertices_of(table: pa.Table, job: Job) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """The vertex of each document of a part, and whether it is compared: each text is once, if it has words."""
     vertex, _ = hash_numbers(table["fold_hash"])
     compared = table["words"].to_numpy() > 0
     twins = read_bucket(job.spec["twins"], job.spec["part"], TWIN)
     row = numbers_of(twins, "row")
     vertex[row] = numbers_of(twins, "vertex")
     compared[row] &= twins["first"].to_numpy(zero_copy_only=False)
-    hashes = band_hashes(signatures_of(table["signature"])[compared], job.spec["bands"], job.spec["rows"])
-    sent = pa.table({"band": hashes.ravel(), "vertex": np.repeat(vertex[compared], hashes.shape[1])}, schema=BAND)
-    buckets = job.spec["buckets"]
-    target = hashes.ravel() % np.uint64(buckets)
-    return write_buckets(job.directory, job.name, job.key, BAND, deal(sent, target, buckets))
+    return vertex, compared
 
 
 def signatures_of(column: pa.ChunkedArray) -> Words32:

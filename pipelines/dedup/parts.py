@@ -47,13 +47,13 @@ def dedup_part(job: Job) -> Part:
 def _drops(table: pa.Table, choices: pa.Table, name: str) -> list[dict[str, Any]]:
     """A drop names the document that stands for it, and how similar the two are."""
     identity = table.select(["doc_id", "revision", "url", "source", "category"]).take(choices["row"]).to_pylist()
-    told = choices.select(["row", "survivor", "exact", "similarity"]).to_pylist()
+    told = choices.select(["row", "survivor", "reason", "similarity"]).to_pylist()
     return [
         drop_row(
             row,
             "dedup",
             [
-                ("duplicate" if choice["exact"] else "near_duplicate", choice["survivor"]),
+                (choice["reason"], choice["survivor"]),
                 ("similarity", f"{choice['similarity']:.4f}"),
             ],
             (name, choice["row"]),

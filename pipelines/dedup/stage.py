@@ -4,9 +4,10 @@ Steps, with files between them that are dealt out to buckets, so that no worker 
 
 1. exact       documents with the same text
 2. near        texts that may be alike: those that share a band of their signatures
-3. components  which texts hang together
-4. survivors   which document stays, by true similarity and by merit
-5. parts       the documents that stay
+3. contained   texts that may lie in larger ones: those whose sketch does
+4. components  which texts hang together
+5. survivors   which document stays, by true similarity and by merit
+6. parts       the documents that stay
 
 A changed rule of the recipe's filter repeats the last two.
 """
@@ -21,7 +22,7 @@ from filters import verdict
 from filters.lsh import choose_bands
 from manifests.models import DedupSettings, Recipe
 from pipelines import storage
-from pipelines.dedup import components, exact, near, survivors
+from pipelines.dedup import components, contained, exact, near, survivors
 from pipelines.dedup.parts import LOST, SEEN, dedup_part
 from pipelines.engine import Job, Result, Stage, StageError, Work, parts_before
 from pipelines.parts import Counts, Part, key_of
@@ -41,13 +42,14 @@ def _near_settings(recipe: Recipe) -> dict[str, Any]:
     bands, rows = recipe.dedup.bands, recipe.dedup.rows
     if bands is None or rows is None:
         bands, rows = choose_bands(recipe.dedup.threshold, recipe.classify.permutations)
-    return {"bands": bands, "rows": rows}
+    return {"bands": bands, "rows": rows, "contained": recipe.dedup.contained is not None}
 
 
 def _choice_settings(run: Run) -> dict[str, Any]:
     """What decides which of them stays."""
     return {
         "threshold": run.recipe.dedup.threshold,
+        "contained": run.recipe.dedup.contained,
         "width": run.recipe.classify.shingle_words,
         "authority": {source.id: source.authority for source in run.sources if source.authority},
         "filter": verdict.decides(run.recipe.filter),
@@ -105,6 +107,11 @@ def _make(work: Work) -> Result:
     twins, _ = steps.of_buckets(exact.find_twins, "_twins", {}, {"folds": folds})
     bands = steps.of_parts(near.send_bands, "_bands", settings, {"twins": twins, **settings})
     edges, parts = steps.of_buckets(near.join_bands, "_edges", settings, {"bands": bands})
+    if work.run.recipe.dedup.contained is not None:
+        sketches = steps.of_parts(contained.send_sketches, "_sketches", {}, {"twins": twins})
+        holders, _ = steps.of_buckets(contained.find_holders, "_holders", {}, {"sketches": sketches})
+        more, others = steps.of_buckets(contained.join_holders, "_held", {}, {"holders": holders})
+        edges, parts = edges + more, parts + others
     if any(part.counts.rows for part in parts):
         edges = _find_components(steps, settings, edges)
     members, _ = steps.of_buckets(components.tell_members, "_members", settings, {"folds": folds, "edges": edges})
@@ -135,7 +142,8 @@ def _choose(steps: _Steps, settings: Mapping[str, Any], members: list[str]) -> R
         survivors.send_facts, "_facts", [settings, choice["filter"], choice["authority"]],
         {"members": members, **merits},
     )  # fmt: skip
-    spec = {"shingles": shingles, "facts": facts, "threshold": choice["threshold"], **settings}
+    likeness = {"threshold": choice["threshold"], "contained": choice["contained"]}
+    spec = {"shingles": shingles, "facts": facts, **settings, **likeness}
     choices, chosen = steps.of_buckets(survivors.choose_survivors, "_survivors", [settings, choice], spec)
     told = key_of([part.content for part in chosen])
     jobs = [
@@ -167,4 +175,4 @@ def _check_losses(settings: DedupSettings, counted: Mapping[str, int]) -> None:
             )
 
 
-STAGE = Stage("dedup", 3, "document", lambda run: parts_before(run, "dedup"), _settings, _make)
+STAGE = Stage("dedup", 4, "document", lambda run: parts_before(run, "dedup"), _settings, _make)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters import verdict
-from filters.clusters import choose
+from filters.clusters import choose, contain
 from filters.shingles import Sets, shingle_sets
 from filters.stream import read_stream
 from manifests.load import load_licences
@@ -23,9 +23,11 @@ from pipelines.parts import Counts, Part, read_table
 from pipelines.shuffle import read_bucket, write_buckets
 
 Places = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 Shares = npt.NDArray[np.float32]
 
+REASONS = ("duplicate", "near_duplicate", "contained")
+_DUPLICATE, _NEAR_DUPLICATE, _CONTAINED = range(len(REASONS))
+_NOT_WORSE = ("licence", "opted_out", "fails")  # a document is not given up for one that holds it and is worse in these
 _MORE = ("authority", "words", "date", "quality")  # of these, more is better
 
 
@@ -82,9 +84,9 @@ def _send(job: Job, table: pa.Table, members: pa.Table) -> Part:
 def choose_survivors(job: Job) -> Part:
     """Chooses in each component of a bucket, and tells the parts."""
     facts = best_first(read_bucket(job.spec["facts"], job.spec["bucket"], FACTS))
-    survivor, exact, similarity = _stand_for(facts, job)
-    size = np.bincount(survivor, minlength=len(survivor))
-    told = np.flatnonzero(size[survivor] > 1)
+    survivor, reason, similarity = _stand_for(facts, job)
+    size = np.bincount(survivor[reason != _CONTAINED], minlength=len(survivor))
+    told = np.flatnonzero(np.bincount(survivor, minlength=len(survivor))[survivor] > 1)
     told = told[np.argsort(survivor[told], kind="stable")]  # a cluster together, its survivor first
     heads = np.flatnonzero(survivor[told] == told)
     cluster = np.repeat(np.arange(len(heads)), np.diff(np.append(heads, len(told))))
@@ -100,7 +102,7 @@ def choose_survivors(job: Job) -> Part:
         "cluster_id": pa.array(names, pa.string()).take(pa.array(cluster)),
         "cluster_size": size[survivor[told]],
         "survivor": facts["doc_id"].take(survivor[told]),
-        "exact": exact[told],
+        "reason": pa.array(REASONS).take(pa.array(reason[told])),
         "similarity": similarity[told],
         "copies": pa.array(copies, pa.list_(pa.string())),
     }
@@ -121,8 +123,8 @@ def best_first(facts: pa.Table) -> pa.Table:
     return facts.sort_by(keys)
 
 
-def _stand_for(facts: pa.Table, job: Job) -> tuple[Places, Flags, Shares]:
-    """For each document the one that stands for it, whether it has the same text, and how similar their texts are."""
+def _stand_for(facts: pa.Table, job: Job) -> tuple[Places, Places, Shares]:
+    """For each document the one that stands for it, why (a place in REASONS), and how similar their texts are."""
     vertices, first, of_document = np.unique(numbers_of(facts, "vertex"), return_index=True, return_inverse=True)
     order = np.argsort(first)
     component = numbers_of(facts, "component")[first[order]]
@@ -137,5 +139,13 @@ def _stand_for(facts: pa.Table, job: Job) -> tuple[Places, Flags, Shares]:
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     own = rank[of_document]
-    survivor = chosen.survivor[own]
-    return first[order][survivor], own == survivor, chosen.similarity[own]
+    survivor, similarity = chosen.survivor[own], chosen.similarity[own]
+    reason = np.where(own == survivor, _DUPLICATE, _NEAR_DUPLICATE)
+    if spec["contained"] is not None:
+        columns = [facts[name].to_numpy(zero_copy_only=False).astype(np.int64)[first[order]] for name in _NOT_WORSE]
+        held = contain(sets, ends, chosen, np.stack(columns, axis=1), spec["contained"])
+        is_held = held.holder[own] >= 0
+        survivor = np.where(is_held, held.holder[own], survivor)
+        similarity = np.where(is_held, held.share[own], similarity)
+        reason = np.where(is_held, _CONTAINED, reason)
+    return first[order][survivor], reason, similarity

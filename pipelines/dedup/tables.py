@@ -20,6 +20,9 @@ FOLD = pa.schema([("high", pa.uint64()), ("low", pa.uint64()), ("place", pa.uint
 TWIN = pa.schema([("row", pa.uint32()), ("vertex", pa.uint64()), ("first", pa.bool_())])
 BAND = pa.schema([("band", pa.uint64()), ("vertex", pa.uint64())])
 EDGE = pa.schema([("vertex", pa.uint64()), ("neighbour", pa.uint64())])
+# The shingles of a text's sketch; `asks`: how many of them the text asks for, 0 for one that it does not ask for.
+ASKED = pa.schema([("shingle", pa.uint32()), ("vertex", pa.uint64()), ("words", pa.int64()), ("asks", pa.uint8())])
+HOLDER = pa.schema([("vertex", pa.uint64()), ("holder", pa.uint64()), ("asks", pa.uint8())])
 # Documents that are not alone, and the component that each is in: its smallest vertex.
 MEMBER = pa.schema([*TWIN, ("component", pa.uint64())])
 # What survivors are chosen by: of each vertex its signature and its shingles, of each document its merits.
@@ -50,8 +53,8 @@ CHOICE = pa.schema(
         ("cluster_id", pa.string()),
         ("cluster_size", pa.int64()),
         ("survivor", pa.string()),
-        ("exact", pa.bool_()),
-        ("similarity", pa.float32()),
+        ("reason", pa.string()),  # duplicate, near_duplicate, contained
+        ("similarity", pa.float32()),  # of the two; of one that is contained, the share of its shingles
         ("copies", pa.list_(pa.string())),
     ]
 )
