@@ -206,9 +206,9 @@ def facts(**columns: Any) -> Any:
 @pytest.mark.parametrize(
     ("better", "worse"),
     [
+        ({"fails": False, "licence": 5}, {"fails": True, "licence": 0}),
         ({"licence": 0, "opted_out": True}, {"licence": 2}),
-        ({"opted_out": False, "fails": True}, {"opted_out": True}),
-        ({"fails": False, "authority": -1}, {"fails": True}),
+        ({"opted_out": False, "authority": -1}, {"opted_out": True}),
         ({"authority": 3, "words": 5}, {"authority": 2}),
         ({"words": 101, "date": None}, {"words": 100}),
         ({"date": "2021-01-01", "quality": 0.1}, {"date": "2020-12-31"}),
@@ -225,12 +225,19 @@ def test_the_first_merit_in_which_two_differ_decides(better, worse):
 
 
 def test_a_document_that_the_filter_drops_does_not_stand_for_one_that_it_keeps():
+    """The one with the better licence has a word too many for the recipe."""
+    words = random.Random(5).choices(WORDS, k=300)
+    rows = [document(0, " ".join([*words, "more"]), licence="CC0-1.0"), document(1, " ".join(words))]
+    limits = {rule.name: None for rule in load_rules()}
+    for most, stays in ((300, 1), (None, 0)):
+        found = fates_of(rows, rules={"limits": {**limits, "too_many_words": most}})
+        assert [found[row["doc_id"]][0] for row in rows] == ["kept" if at == stays else "dropped" for at in range(2)]
+
+
+def test_of_two_licences_the_one_that_asks_for_less_stays():
     text = family(random.Random(5), 1, 300, 0)[0]
-    rows = [document(0, text, language="en"), document(1, text.replace(" ", "\n", 1), url="https://a.example/")]
-    assert {told[0] for told in fates_of(rows).values()} == {"kept", "dropped"}
-    by_licence = [document(0, text, licence="GPL-2.0-only"), document(1, text, licence="CC0-1.0")]
-    found = fates_of(by_licence)
-    assert found[by_licence[0]["doc_id"]] == ("dropped", "duplicate", by_licence[1]["doc_id"], "1.0000")
+    rows = [document(0, text, licence="GPL-2.0-only"), document(1, text, licence="CC0-1.0")]
+    assert fates_of(rows)[rows[0]["doc_id"]] == ("dropped", "duplicate", rows[1]["doc_id"], "1.0000")
 
 
 # ---------------------------------------------------------------- losses

@@ -27,7 +27,7 @@ Shares = npt.NDArray[np.float32]
 
 REASONS = ("duplicate", "near_duplicate", "contained")
 _DUPLICATE, _NEAR_DUPLICATE, _CONTAINED = range(len(REASONS))
-_NOT_WORSE = ("licence", "opted_out", "fails")  # a document is not given up for one that holds it and is worse in these
+_NOT_WORSE = ("fails", "licence", "opted_out")  # a document is not given up for one that holds it and is worse in these
 _MORE = ("authority", "words", "date", "quality")  # of these, more is better
 
 
@@ -60,9 +60,9 @@ def send_facts(job: Job) -> Part:
         "place": np.uint64(job.spec["part"] << 32) + numbers_of(members, "row").astype(np.uint64),
         "doc_id": table["doc_id"],
         "url": table["url"],
+        "fails": [bool(failed) for failed in verdict.judge(table, settings)],
         "licence": [classes[licence] for licence in table["licence"].to_pylist()],
         "opted_out": pc.greater(pc.fill_null(pc.list_value_length(table["opt_out"]), 0), 0),
-        "fails": [bool(failed) for failed in verdict.judge(table, settings)],
         "authority": [authority.get(source, 0) for source in table["source"].to_pylist()],
         "words": table["words"],
         "date": table["date"],
@@ -114,7 +114,7 @@ def choose_survivors(job: Job) -> Part:
 def best_first(facts: pa.Table) -> pa.Table:
     """The documents of each component, the one that should stay before the others.
 
-    A licence that asks for less, no signal against its use, kept by the recipe's filter, the source with more
+    Kept by the recipe's filter, a licence that asks for less, no signal against its use, the source with more
     authority, the more words, the later date that the page states, the better quality; and last the smaller id. When
     and from where it was fetched says nothing.
     """

@@ -28,9 +28,9 @@ MEMBER = pa.schema([*TWIN, ("component", pa.uint64())])
 # What survivors are chosen by: of each vertex its signature and its shingles, of each document its merits.
 SHINGLES = pa.schema([("vertex", pa.uint64()), ("signature", pa.binary()), ("shingles", pa.large_list(pa.uint32()))])
 MERITS = (
+    ("fails", pa.bool_()),  # a rule of the recipe's filter: who does stands for nobody that does not
     ("licence", pa.int8()),  # the place of its class in the order of what licences ask
     ("opted_out", pa.bool_()),  # in some way that the recipe does not obey
-    ("fails", pa.bool_()),  # a rule of the recipe's filter
     ("authority", pa.int8()),
     ("words", pa.int64()),
     ("date", pa.string()),
