@@ -151,13 +151,7 @@ def _jaccard(a: Words32, b: Words32, least: float) -> float:
     return common / (len(a) + len(b) - common)
 
 
-# ---------------------------------------------------------------- containment
-
-# A text that another holds has fewer shingles than so many of its: two that are nearer in size are alike, or are not.
-LARGER = 0.8
-FEWEST, ASKS = 3, 8  # shingles of a sketch that a text needs to be looked for; of these it asks so many
-MOST_OF = 0.6  # of what a text asks, that one which may hold it has
-_ANSWERS = 32  # texts that are looked at for one shingle
+# ---------------------------------------------------------------- versions
 
 
 class Held(NamedTuple):
@@ -165,6 +159,50 @@ class Held(NamedTuple):
 
     holder: Places
     share: Shares
+
+
+def supersede(
+    sets: Sets, component: Hashes, pages: Hashes, ages: Places, chosen: Chosen, merits: Places, least: float
+) -> Held:
+    """Which of those that stay are older versions of a page whose newest version has `least` of their shingles.
+
+    component, pages (0: none), ages: of each document; the newest of a page has the smallest age. Those who left for
+    one that leaves do so with it, or it stays. merits: as for `contain`.
+    """
+    count = len(sets.offsets) - 1
+    held = Held(np.full(count, -1, np.int64), np.zeros(count, np.float32))
+    stays = np.flatnonzero((chosen.survivor == np.arange(count)) & (pages > 0))
+    stays = stays[np.lexsort((stays, ages[stays], pages[stays], component[stays]))]
+    of_survivor = np.argsort(chosen.survivor, kind="stable")
+    first_of = np.searchsorted(chosen.survivor[of_survivor], np.arange(count + 1))
+    newest = -1
+    for document in stays.tolist():
+        same = newest >= 0 and component[newest] == component[document] and pages[newest] == pages[document]
+        if not same:
+            newest = document
+        elif ages[document] > ages[newest] and (merits[newest] <= merits[document]).all():
+            members = of_survivor[first_of[document] : first_of[document + 1]]
+            shares = _shares(sets, members, newest)
+            if (shares >= least).all():
+                held.holder[members], held.share[members] = newest, shares
+    return held
+
+
+@compiled
+def _shares(sets: Sets, documents: Places, holder: int) -> Shares:
+    found = np.empty(len(documents), np.float32)
+    for at in range(len(documents)):
+        found[at] = _share(sets, documents[at], holder)
+    return found
+
+
+# ---------------------------------------------------------------- containment
+
+# A text that another holds has fewer shingles than so many of its: two that are nearer in size are alike, or are not.
+LARGER = 0.8
+FEWEST, ASKS = 3, 8  # shingles of a sketch that a text needs to be looked for; of these it asks so many
+MOST_OF = 0.6  # of what a text asks, that one which may hold it has
+_ANSWERS = 32  # texts that are looked at for one shingle
 
 
 def contain(sets: Sets, components: Offsets, chosen: Chosen, merits: Places, least: float) -> Held:

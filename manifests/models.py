@@ -358,6 +358,10 @@ class DedupSettings(Model):
         default=0.9,
         description="of a document's shingles in a larger one, from which it leaves for it; null: none does",
     )
+    versions: Share | None = Field(
+        default=0.5,
+        description="of the shingles of a page in a newer version of it, from which the older leaves; null: none does",
+    )
     most_lost: Share = Field(default=0.5, description="of a source's documents; one that loses more stops the stage")
     confirmed: list[Identifier] = Field(default=[], description="sources that may lose more")
 

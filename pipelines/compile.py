@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 import pipelines.extract.child  # noqa: F401 - reads its first pages as it is imported
-from filters.clusters import choose, contain
+from filters.clusters import Chosen, choose, contain, supersede
 from filters.lsh import band_hashes
 from filters.minhash import signatures
 from filters.shingles import shingle_sets
@@ -28,7 +28,11 @@ def compile_dedup() -> None:
     band_hashes(signed, 3, 6)
     for components in (np.array([0, 2, _MANY]), np.array([0, _MANY])):
         chosen = choose(sets, signed, components, 0.8, 3, 6)
-        contain(sets, components, chosen, np.zeros((_MANY, 3), np.int64), 0.9)
+        merits, ages = np.zeros((_MANY, 3), np.int64), np.arange(_MANY)
+        pages = ages.astype(np.uint64) // np.uint64(2) + np.uint64(1)
+        alone = Chosen(ages, chosen.similarity)  # as if nobody had left, so that there are versions to compare
+        supersede(sets, pages, pages, ages, alone, merits, 0.5)
+        contain(sets, components, chosen, merits, 0.9)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from filters.components import connected, large_star, small_star
 from filters.lsh import star_edges
 from filters.minhash import signatures
 from filters.shingles import Sets, shingle_sets
+from filters.versions import versioned
 from manifests.load import load_rules
 from pipelines.dedup import exact
 from pipelines.dedup.survivors import best_first
@@ -192,13 +193,92 @@ def test_nobody_is_given_up_for_one_that_the_filter_drops_or_that_asks_for_more(
     assert {told[0] for told in fates_of(rows, rules={"limits": limits}).values()} == {"kept", "dropped"}
 
 
+# ---------------------------------------------------------------- versions
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("https://www.postgresql.org/docs/9.6/sql-select.html", "https://www.postgresql.org/docs/15/sql-select.html"),
+        ("https://access.example/documentation/en-us/linux/8/html/install", "https://access.example/documentation/en-us/linux/9/html/install"),
+        ("https://kubernetes.example/v1.29/docs/concepts", "https://kubernetes.example/v1.30/docs/concepts"),
+        ("https://docs.example/en/2.9/x.html", "https://docs.example/en/2.10/x.html"),
+        ("https://docs.example/en/3.2.x/x.html", "https://docs.example/en/dev/x.html"),
+        ("https://docs.example/en/dev/x.html", "https://docs.example/en/stable/x.html"),
+        ("suse/docs/15-SP4/html/deploy.html", "suse/docs/16/html/deploy.html"),
+    ],
+)  # fmt: skip
+def test_versions_of_a_page_are_told_by_their_urls(older, newer):
+    one, other = versioned(older), versioned(newer)
+    assert one and other
+    assert one.page == other.page
+    assert one.version < other.version
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://blog.example/2024/05/12/release.html",
+        "https://forge.example/project/issues/123/",
+        "https://docs.example/project/issues/12/comments",
+        "https://docs.example/man/3/printf.html",
+        "https://docs.example/x.html",
+        "https://docs.example/15.html",
+        "https://forum.example/t/topic/15/2",
+        "",
+    ],
+)
+def test_other_numbers_are_no_versions(url):
+    assert versioned(url) is None
+
+
+@given(st.text("/.v0123456789abcdocs-:", max_size=40))
+def test_any_url_has_a_page_or_none(url):
+    found = versioned(url)
+    assert found is None or ("*" in found.page and all(number >= 0 for number in found.version))
+
+
+def test_of_the_versions_of_a_page_the_newest_stays_and_what_only_the_older_says_is_told():
+    chosen = random.Random(12)
+    page = chosen.choices(WORDS, k=400)
+    newest = [*page[:300], *chosen.choices(WORDS, k=150)]
+    other = chosen.choices(WORDS, k=400)
+    texts = {"9.6": page, "13": [*page[:330], *newest[300:380]], "15": newest}
+    rows = [
+        document(number, " ".join(text), url=f"https://db.example/docs/{version}/select.html")
+        for number, (version, text) in enumerate(texts.items())
+    ]
+    rows.append(document(3, " ".join(other), url="https://db.example/docs/8/select.html"))  # says something else
+    rows.append(
+        document(4, " ".join(page), url="https://db.example/docs/9.6/insert.html")
+    )  # another page, the same text
+    found = fates_of(rows, contained=None)
+    told = [found[row["doc_id"]] for row in rows]
+    assert [each[0] for each in told] == ["dropped", "dropped", "kept", "kept", "dropped"]
+    assert told[0][1:3] == ("older_version", rows[2]["doc_id"])
+    assert float(told[0][3]) == pytest.approx(contained(rows[0]["text"], rows[2]["text"]), abs=1e-3)
+    assert told[4][1] in ("older_version", "duplicate")
+    assert sorted(row["url"] for row in (rows[0], rows[1], rows[4])) == list(told[2][3:])
+    assert told[2][2] == "1"
+    assert [fates_of(rows, contained=None, versions=None)[row["doc_id"]][0] for row in rows].count("kept") >= 3
+
+
+def test_a_copy_of_two_versions_stays_as_the_newest():
+    text = " ".join(random.Random(13).choices(WORDS, k=100))
+    rows = [
+        document(at, text, url=f"https://db.example/docs/{version}/x.html") for at, version in enumerate((9, 15, 11))
+    ]
+    found = fates_of(rows)
+    assert [found[row["doc_id"]][0] for row in rows] == ["dropped", "kept", "dropped"]
+
+
 # ---------------------------------------------------------------- who stays
 
 
 def facts(**columns: Any) -> Any:
     row = {
         "component": 1, "vertex": 1, "place": 1, "doc_id": "b", "url": "u", "licence": 1, "opted_out": False,
-        "fails": False, "authority": 0, "words": 100, "date": "2020-01-01", "quality": 0.5,
+        "fails": False, "authority": 0, "version": None, "page": 0, "words": 100, "date": "2020-01-01", "quality": 0.5,
     }  # fmt: skip
     return FACTS, {**row, **columns}
 
@@ -209,7 +289,9 @@ def facts(**columns: Any) -> Any:
         ({"fails": False, "licence": 5}, {"fails": True, "licence": 0}),
         ({"licence": 0, "opted_out": True}, {"licence": 2}),
         ({"opted_out": False, "authority": -1}, {"opted_out": True}),
-        ({"authority": 3, "words": 5}, {"authority": 2}),
+        ({"authority": 3, "version": None}, {"authority": 2, "version": "0000015"}),
+        ({"version": "0000015", "words": 5}, {"version": "0000009.0000006"}),
+        ({"version": "0000009", "words": 5}, {"version": None}),
         ({"words": 101, "date": None}, {"words": 100}),
         ({"date": "2021-01-01", "quality": 0.1}, {"date": "2020-12-31"}),
         ({"date": "2019-01-01", "quality": 0.1}, {"date": None}),

@@ -65,7 +65,7 @@ def test_every_recipe_of_the_repository_lacks_at_most_a_contact(path):
         (
             "dedup:\n  thresold: 1\n",
             [
-                "recipe.yaml:4: dedup.thresold: unknown key; allowed here: bands, confirmed, contained, most_lost, rows, threshold"
+                "recipe.yaml:4: dedup.thresold: unknown key; allowed here: bands, confirmed, contained, most_lost, rows, threshold, versions"
             ],
         ),
         (

@@ -1,4 +1,4 @@
-"""Documents that may be alike: texts whose MinHash signatures agree in all rows of a band."""
+"""Documents that may be alike: texts whose MinHash signatures agree in all rows of a band, and versions of one page."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ import pyarrow as pa
 from filters.lsh import band_hashes, star_edges
 from filters.shingles import Words32
 from filters.stream import Hashes
-from pipelines.dedup.tables import BAND, EDGE, TWIN, deal, hash_numbers, numbers_of
+from pipelines.dedup.tables import BAND, EDGE, TWIN, deal, hash_numbers, numbers_of, pages_of
 from pipelines.engine import Job
 from pipelines.parts import Counts, Part, read_table
 from pipelines.shuffle import read_bucket, write_buckets
 
 
 def send_bands(job: Job) -> Part:
-    """Sends the texts of a part, each once, to the buckets of their band hashes."""
-    table = read_table(job.spec["input"], ["signature", "fold_hash", "words"])
+    """Sends the texts of a part, each once, to the buckets of their band hashes; and of their pages, as of a band."""
+    table = read_table(job.spec["input"], ["signature", "fold_hash", "words", "url"])
     vertex, compared = vertices_of(table, job)
     hashes = band_hashes(signatures_of(table["signature"])[compared], job.spec["bands"], job.spec["rows"])
-    sent = pa.table({"band": hashes.ravel(), "vertex": np.repeat(vertex[compared], hashes.shape[1])}, schema=BAND)
+    pages, _ = pages_of(table["url"].to_pylist() if job.spec["versions"] else [])
+    band = np.concatenate([hashes.ravel(), pages[pages > 0]])
+    of_page = vertex[: len(pages)][pages > 0]
+    sent = pa.table(
+        {"band": band, "vertex": np.concatenate([np.repeat(vertex[compared], hashes.shape[1]), of_page])}, schema=BAND
+    )
     buckets = job.spec["buckets"]
-    target = hashes.ravel() % np.uint64(buckets)
+    target = band % np.uint64(buckets)
     return write_buckets(job.directory, job.name, job.key, BAND, deal(sent, target, buckets))
 
 

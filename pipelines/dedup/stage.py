@@ -3,7 +3,7 @@
 Steps, with files between them that are dealt out to buckets, so that no worker holds more than a bucket:
 
 1. exact       documents with the same text
-2. near        texts that may be alike: those that share a band of their signatures
+2. near        texts that may be alike: those that share a band of their signatures, or a page but for its version
 3. contained   texts that may lie in larger ones: those whose sketch does
 4. components  which texts hang together
 5. survivors   which document stays, by true similarity and by merit
@@ -42,7 +42,8 @@ def _near_settings(recipe: Recipe) -> dict[str, Any]:
     bands, rows = recipe.dedup.bands, recipe.dedup.rows
     if bands is None or rows is None:
         bands, rows = choose_bands(recipe.dedup.threshold, recipe.classify.permutations)
-    return {"bands": bands, "rows": rows, "contained": recipe.dedup.contained is not None}
+    others = {"contained": recipe.dedup.contained is not None, "versions": recipe.dedup.versions is not None}
+    return {"bands": bands, "rows": rows, **others}
 
 
 def _choice_settings(run: Run) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def _choice_settings(run: Run) -> dict[str, Any]:
     return {
         "threshold": run.recipe.dedup.threshold,
         "contained": run.recipe.dedup.contained,
+        "versions": run.recipe.dedup.versions,
         "width": run.recipe.classify.shingle_words,
         "authority": {source.id: source.authority for source in run.sources if source.authority},
         "filter": verdict.decides(run.recipe.filter),
@@ -142,7 +144,7 @@ def _choose(steps: _Steps, settings: Mapping[str, Any], members: list[str]) -> R
         survivors.send_facts, "_facts", [settings, choice["filter"], choice["authority"]],
         {"members": members, **merits},
     )  # fmt: skip
-    likeness = {"threshold": choice["threshold"], "contained": choice["contained"]}
+    likeness = {name: choice[name] for name in ("threshold", "contained", "versions")}
     spec = {"shingles": shingles, "facts": facts, **settings, **likeness}
     choices, chosen = steps.of_buckets(survivors.choose_survivors, "_survivors", [settings, choice], spec)
     told = key_of([part.content for part in chosen])
@@ -175,4 +177,4 @@ def _check_losses(settings: DedupSettings, counted: Mapping[str, int]) -> None:
             )
 
 
-STAGE = Stage("dedup", 4, "document", lambda run: parts_before(run, "dedup"), _settings, _make)
+STAGE = Stage("dedup", 5, "document", lambda run: parts_before(run, "dedup"), _settings, _make)

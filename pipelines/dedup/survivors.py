@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters import verdict
-from filters.clusters import choose, contain
+from filters.clusters import choose, contain, supersede
 from filters.shingles import Sets, shingle_sets
 from filters.stream import read_stream
 from manifests.load import load_licences
 from manifests.models import FilterSettings
 from pipelines.dedup.near import signatures_of
-from pipelines.dedup.tables import CHOICE, FACTS, MEMBER, MERITS, SHINGLES, deal, numbers_of
+from pipelines.dedup.tables import CHOICE, FACTS, MEMBER, MERITS, SHINGLES, deal, numbers_of, pages_of
 from pipelines.engine import Job
 from pipelines.extract.licences import class_of
 from pipelines.parts import Counts, Part, read_table
@@ -25,10 +25,10 @@ from pipelines.shuffle import read_bucket, write_buckets
 Places = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float32]
 
-REASONS = ("duplicate", "near_duplicate", "contained")
-_DUPLICATE, _NEAR_DUPLICATE, _CONTAINED = range(len(REASONS))
+REASONS = ("duplicate", "near_duplicate", "older_version", "contained")
+_DUPLICATE, _NEAR_DUPLICATE, _OLDER, _CONTAINED = range(len(REASONS))
 _NOT_WORSE = ("fails", "licence", "opted_out")  # a document is not given up for one that holds it and is worse in these
-_MORE = ("authority", "words", "date", "quality")  # of these, more is better
+_MORE = ("authority", "version", "words", "date", "quality")  # of these, more is better
 
 
 def send_shingles(job: Job) -> Part:
@@ -54,16 +54,19 @@ def send_facts(job: Job) -> Part:
         licence: order.get(class_of(licence or ""), len(order)) for licence in table["licence"].unique().to_pylist()
     }
     authority = job.spec["authority"]
+    pages, versions = pages_of(table["url"].to_pylist())
     columns = {
         "component": members["component"],
         "vertex": members["vertex"],
         "place": np.uint64(job.spec["part"] << 32) + numbers_of(members, "row").astype(np.uint64),
         "doc_id": table["doc_id"],
         "url": table["url"],
+        "page": pages,
         "fails": [bool(failed) for failed in verdict.judge(table, settings)],
         "licence": [classes[licence] for licence in table["licence"].to_pylist()],
         "opted_out": pc.greater(pc.fill_null(pc.list_value_length(table["opt_out"]), 0), 0),
         "authority": [authority.get(source, 0) for source in table["source"].to_pylist()],
+        "version": versions,
         "words": table["words"],
         "date": table["date"],
         "quality": table["topic_quality"],
@@ -85,7 +88,7 @@ def choose_survivors(job: Job) -> Part:
     """Chooses in each component of a bucket, and tells the parts."""
     facts = best_first(read_bucket(job.spec["facts"], job.spec["bucket"], FACTS))
     survivor, reason, similarity = _stand_for(facts, job)
-    size = np.bincount(survivor[reason != _CONTAINED], minlength=len(survivor))
+    size = np.bincount(survivor[reason <= _NEAR_DUPLICATE], minlength=len(survivor))
     told = np.flatnonzero(np.bincount(survivor, minlength=len(survivor))[survivor] > 1)
     told = told[np.argsort(survivor[told], kind="stable")]  # a cluster together, its survivor first
     heads = np.flatnonzero(survivor[told] == told)
@@ -115,8 +118,8 @@ def best_first(facts: pa.Table) -> pa.Table:
     """The documents of each component, the one that should stay before the others.
 
     Kept by the recipe's filter, a licence that asks for less, no signal against its use, the source with more
-    authority, the more words, the later date that the page states, the better quality; and last the smaller id. When
-    and from where it was fetched says nothing.
+    authority, the later version in its URL, the more words, the later date that the page states, the better quality;
+    and last the smaller id. When and from where it was fetched says nothing.
     """
     less, more = "ascending", "descending"
     keys = [("component", less), *((name, more if name in _MORE else less) for name, _ in MERITS), ("doc_id", less)]
@@ -138,14 +141,28 @@ def _stand_for(facts: pa.Table, job: Job) -> tuple[Places, Places, Shares]:
     chosen = choose(sets, signed, ends, spec["threshold"], spec["bands"], spec["rows"])
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    own = rank[of_document]
+    own, best = rank[of_document], facts.take(pa.array(first[order]))
     survivor, similarity = chosen.survivor[own], chosen.similarity[own]
     reason = np.where(own == survivor, _DUPLICATE, _NEAR_DUPLICATE)
+    merits = np.stack([best[name].to_numpy(zero_copy_only=False).astype(np.int64) for name in _NOT_WORSE], axis=1)
+    if spec["versions"] is not None:
+        newer = supersede(sets, component, numbers_of(best, "page"), _ages(best), chosen, merits, spec["versions"])
+        is_older = newer.holder[own] >= 0
+        chosen = chosen._replace(survivor=np.where(newer.holder >= 0, newer.holder, chosen.survivor))
+        survivor = chosen.survivor[own]
+        similarity = np.where(is_older, newer.share[own], similarity)
+        reason = np.where(is_older, _OLDER, reason)
     if spec["contained"] is not None:
-        columns = [facts[name].to_numpy(zero_copy_only=False).astype(np.int64)[first[order]] for name in _NOT_WORSE]
-        held = contain(sets, ends, chosen, np.stack(columns, axis=1), spec["contained"])
+        held = contain(sets, ends, chosen, merits, spec["contained"])
         is_held = held.holder[own] >= 0
         survivor = np.where(is_held, held.holder[own], survivor)
         similarity = np.where(is_held, held.share[own], similarity)
         reason = np.where(is_held, _CONTAINED, reason)
     return first[order][survivor], reason, similarity
+
+
+def _ages(best: pa.Table) -> Places:
+    """A number for each document that is the smaller the later its version is."""
+    _, place = np.unique(np.array([version or "" for version in best["version"].to_pylist()], str), return_inverse=True)
+    ages: Places = -place.astype(np.int64)
+    return ages

@@ -6,13 +6,15 @@ place is its part's number times 2**32, and its row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from filters.stream import Hashes
+from filters.versions import versioned
 
 # The hash of a document's folded text, and where the document is.
 FOLD = pa.schema([("high", pa.uint64()), ("low", pa.uint64()), ("place", pa.uint64())])
@@ -32,6 +34,7 @@ MERITS = (
     ("licence", pa.int8()),  # the place of its class in the order of what licences ask
     ("opted_out", pa.bool_()),  # in some way that the recipe does not obey
     ("authority", pa.int8()),
+    ("version", pa.string()),  # that the URL states, in a form in which the later one is the larger
     ("words", pa.int64()),
     ("date", pa.string()),
     ("quality", pa.float32()),
@@ -43,6 +46,7 @@ FACTS = pa.schema(
         ("place", pa.uint64()),
         ("doc_id", pa.string()),
         ("url", pa.string()),
+        ("page", pa.uint64()),  # of which there are other versions: a hash of its URL without the version; else 0
         *MERITS,
     ]
 )
@@ -74,6 +78,17 @@ def hash_numbers(column: pa.ChunkedArray) -> tuple[Hashes, Hashes]:
     packed = (digits[:, ::2] << 4 | digits[:, 1::2]).copy()
     numbers = packed.view(">u8").astype(np.uint64)
     return numbers[:, 0], numbers[:, 1]
+
+
+def pages_of(urls: Sequence[str]) -> tuple[Hashes, list[str | None]]:
+    """Of each document the hash of its page, 0 where its URL has no version, and the version, padded with zeros."""
+    pages, versions = np.zeros(len(urls), np.uint64), []
+    for at, url in enumerate(urls):
+        found = versioned(url)
+        versions.append(".".join(f"{number:07}" for number in found.version) if found else None)
+        if found:
+            pages[at] = int.from_bytes(hashlib.sha256(found.page.encode()).digest()[:8], "little")
+    return pages, versions
 
 
 def deal(table: pa.Table, target: npt.NDArray[np.integer], buckets: int) -> Iterator[tuple[int, pa.Table]]:
