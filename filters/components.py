@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from filters.lsh import distinct
+from filters.runs import runs_of
 from filters.stream import Hashes
 
 
@@ -50,8 +51,7 @@ def _smallest(vertices: Hashes, values: Hashes) -> Hashes:
     """For each edge the smallest value among the edges of its vertex; vertices are in order."""
     if not len(vertices):
         return values
-    heads = np.flatnonzero(np.concatenate([[True], vertices[1:] != vertices[:-1]]))
-    sizes = np.diff(np.append(heads, len(vertices)))
+    heads, sizes = runs_of(vertices)
     smallest: Hashes = np.repeat(np.minimum.reduceat(values, heads), sizes)
     return smallest
 

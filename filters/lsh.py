@@ -6,6 +6,7 @@ import numpy as np
 
 from filters.compiled import compiled
 from filters.hashing import GOLDEN, mix
+from filters.runs import runs_of
 from filters.shingles import Words32
 from filters.stream import Hashes
 
@@ -38,9 +39,8 @@ def star_edges(bands: Hashes, vertices: Hashes) -> tuple[Hashes, Hashes]:
     """
     order = np.lexsort((vertices, bands))
     bands, vertices = bands[order], vertices[order]
-    same = bands[1:] == bands[:-1]
-    heads = np.flatnonzero(np.concatenate([[True], ~same])) if len(bands) else np.empty(0, np.int64)
-    smallest = np.repeat(vertices[heads], np.diff(np.append(heads, len(bands))))
+    heads, sizes = runs_of(bands)
+    smallest = np.repeat(vertices[heads], sizes)
     joined = vertices != smallest
     return distinct(vertices[joined], smallest[joined])
 
@@ -49,9 +49,8 @@ def distinct(larger: Hashes, smaller: Hashes) -> tuple[Hashes, Hashes]:
     """Edges in order, each once."""
     order = np.lexsort((smaller, larger))
     larger, smaller = larger[order], smaller[order]
-    new = np.ones(len(larger), np.bool_)
-    new[1:] = (larger[1:] != larger[:-1]) | (smaller[1:] != smaller[:-1])
-    return larger[new], smaller[new]
+    heads, _ = runs_of(larger, smaller)
+    return larger[heads], smaller[heads]
 
 
 @compiled

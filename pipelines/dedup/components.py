@@ -8,10 +8,10 @@ import pyarrow as pa
 from filters.components import large_star, small_star
 from pipelines.dedup.exact import read_texts
 from pipelines.dedup.near import write_edges
-from pipelines.dedup.tables import EDGE, MEMBER, deal, numbers_of
+from pipelines.dedup.tables import EDGE, MEMBER, numbers_of, part_and_row, send
 from pipelines.engine import Job
 from pipelines.parts import Part
-from pipelines.shuffle import read_bucket, write_buckets
+from pipelines.shuffle import read_bucket
 
 
 def turn_large(job: Job) -> Part:
@@ -43,11 +43,11 @@ def tell_members(job: Job) -> Part:
     told = joined | texts.shared
     component = texts.vertex.copy()
     component[joined] = smallest[place[joined]]
+    part, row = part_and_row(texts.place[told])
     columns = {
-        "row": (texts.place & np.uint64(0xFFFFFFFF)).astype(np.uint32)[told],
+        "row": row,
         "vertex": texts.vertex[told],
         "first": texts.first[told],
         "component": component[told],
     }
-    dealt = deal(pa.table(columns, schema=MEMBER), texts.place[told] >> np.uint64(32), job.spec["parts"])
-    return write_buckets(job.directory, job.name, job.key, MEMBER, dealt)
+    return send(job, pa.table(columns, schema=MEMBER), part, job.spec["parts"])

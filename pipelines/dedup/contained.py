@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.clusters import ASKS, FEWEST, LARGER, MOST_OF
-from filters.shingles import Sets, Words32
+from filters.runs import runs_of
 from filters.stream import Hashes
 from pipelines.dedup.near import vertices_of, write_edges
-from pipelines.dedup.tables import ASKED, HOLDER, deal, numbers_of
+from pipelines.dedup.tables import ASKED, HOLDER, numbers_of, send, sets_of
 from pipelines.engine import Job
 from pipelines.parts import Part, read_table
-from pipelines.shuffle import read_bucket, write_buckets
+from pipelines.shuffle import read_bucket
 
 _ANSWERS = 4  # texts that answer to one shingle
 
@@ -26,7 +26,7 @@ def send_sketches(job: Job) -> Part:
     """Sends the sketches of a part's texts, each text once, to the buckets of their shingles."""
     table = read_table(job.spec["input"], ["sketch", "fold_hash", "words"])
     vertex, compared = vertices_of(table, job)
-    sets = sketches_of(table["sketch"])
+    sets = sets_of(table["sketch"])
     sizes = np.diff(sets.offsets)
     owner = np.repeat(np.arange(len(sizes)), sizes)
     rank = np.arange(len(owner)) - sets.offsets[owner]
@@ -38,20 +38,7 @@ def send_sketches(job: Job) -> Part:
         "asks": np.where(rank < asked[owner], asked[owner], 0).astype(np.uint8),
     }
     sent = pa.table(columns, schema=ASKED).filter(pa.array(compared[owner]))
-    buckets = job.spec["buckets"]
-    return write_buckets(
-        job.directory, job.name, job.key, ASKED, deal(sent, numbers_of(sent, "shingle") % buckets, buckets)
-    )
-
-
-def sketches_of(column: pa.ChunkedArray) -> Sets:
-    """The sketches of documents."""
-    array = column.combine_chunks().cast(pa.large_binary())
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1] if len(array) else np.zeros(1)
-    begin, end = int(ends[0]), int(ends[-1])
-    hashes: Words32 = np.frombuffer(data, np.uint8)[begin:end].view(np.uint32) if end else np.empty(0, np.uint32)
-    return Sets(hashes, ((ends - begin) // 4).astype(np.int64))
+    return send(job, sent, numbers_of(sent, "shingle"), job.spec["buckets"])
 
 
 def find_holders(job: Job) -> Part:
@@ -60,8 +47,7 @@ def find_holders(job: Job) -> Part:
     shingle, vertex, words, asks = (numbers_of(table, name) for name in ASKED.names)
     order = np.lexsort((vertex, -words, shingle))
     shingle, vertex, words, asks = shingle[order], vertex[order], words[order], asks[order]
-    heads = np.flatnonzero(np.append(np.ones(min(1, len(shingle)), np.bool_), shingle[1:] != shingle[:-1]))
-    sizes = np.diff(np.append(heads, len(shingle)))
+    heads, sizes = runs_of(shingle)
     begin, size = np.repeat(heads, sizes), np.repeat(sizes, sizes)
     asking = np.flatnonzero(asks)
     found: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
@@ -72,10 +58,7 @@ def find_holders(job: Job) -> Part:
         found.append((held[larger], holder[larger]))
     held, holder = (np.concatenate(column) for column in zip(*found, strict=True))
     columns = {"vertex": vertex[held], "holder": vertex[holder], "asks": asks[held]}
-    buckets = job.spec["buckets"]
-    target = columns["vertex"] % np.uint64(buckets)
-    dealt = deal(pa.table(columns, schema=HOLDER), target, buckets)
-    return write_buckets(job.directory, job.name, job.key, HOLDER, dealt)
+    return send(job, pa.table(columns, schema=HOLDER), columns["vertex"], job.spec["buckets"])
 
 
 def join_holders(job: Job) -> Part:
@@ -84,10 +67,7 @@ def join_holders(job: Job) -> Part:
     vertex, holder, asks = (numbers_of(table, name) for name in HOLDER.names)
     order = np.lexsort((holder, vertex))
     vertex, holder, asks = vertex[order], holder[order], asks[order]
-    new = np.ones(len(vertex), np.bool_)
-    new[1:] = (vertex[1:] != vertex[:-1]) | (holder[1:] != holder[:-1])
-    heads = np.flatnonzero(new)
-    answered = np.diff(np.append(heads, len(vertex)))
+    heads, answered = runs_of(vertex, holder)
     chosen = heads[answered >= MOST_OF * asks[heads]]
     one, other = vertex[chosen], holder[chosen]
     larger: Hashes = np.maximum(one, other)

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.runs import runs_of
 from filters.stream import Hashes
-from pipelines.dedup.tables import FOLD, TWIN, deal, hash_numbers, numbers_of
+from pipelines.dedup.tables import FOLD, TWIN, hash_numbers, numbers_of, part_and_row, place_of, send
 from pipelines.engine import Job
 from pipelines.parts import Part, read_table
-from pipelines.shuffle import read_bucket, write_buckets
+from pipelines.shuffle import read_bucket
 
 Flags = npt.NDArray[np.bool_]
 
@@ -32,20 +33,18 @@ class Texts(NamedTuple):
 def send_folds(job: Job) -> Part:
     """Sends each document of a part to the bucket of its text's hash."""
     high, low = hash_numbers(read_table(job.spec["input"], ["fold_hash"])["fold_hash"])
-    place = (np.uint64(job.spec["part"]) << np.uint64(32)) + np.arange(len(high), dtype=np.uint64)
+    place = place_of(job.spec["part"], np.arange(len(high)))
     table = pa.table({"high": high, "low": low, "place": place}, schema=FOLD)
-    buckets = job.spec["buckets"]
-    return write_buckets(job.directory, job.name, job.key, FOLD, deal(table, high % np.uint64(buckets), buckets))
+    return send(job, table, high, job.spec["buckets"])
 
 
 def find_twins(job: Job) -> Part:
     """Tells the parts which of their documents have a text that others have too."""
     texts = read_texts(job.spec["folds"], job.spec["bucket"], job.spec["buckets"])
     told = texts.shared | texts.moved
-    row = (texts.place[told] & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    part, row = part_and_row(texts.place[told])
     table = pa.table({"row": row, "vertex": texts.vertex[told], "first": texts.first[told]}, schema=TWIN)
-    part = texts.place[told] >> np.uint64(32)
-    return write_buckets(job.directory, job.name, job.key, TWIN, deal(table, part, job.spec["parts"]))
+    return send(job, table, part, job.spec["parts"])
 
 
 def read_texts(folds: Sequence[str], bucket: int, buckets: int) -> Texts:
@@ -54,10 +53,9 @@ def read_texts(folds: Sequence[str], bucket: int, buckets: int) -> Texts:
     high, low, place = (numbers_of(table, name) for name in FOLD.names)
     order = np.lexsort((place, low, high))
     high, low, place = high[order], low[order], place[order]
-    first = np.ones(len(high), np.bool_)
-    first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    heads = np.flatnonzero(first)
-    sizes = np.diff(np.append(heads, len(high)))
+    heads, sizes = runs_of(high, low)
+    first = np.zeros(len(high), np.bool_)
+    first[heads] = True
     vertex = np.repeat(_vertices(high[heads], buckets), sizes)
     return Texts(place, vertex, first, np.repeat(sizes > 1, sizes), vertex != high)
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 from filters.lsh import band_hashes, star_edges
 from filters.shingles import Words32
 from filters.stream import Hashes
-from pipelines.dedup.tables import BAND, EDGE, TWIN, deal, hash_numbers, numbers_of, pages_of
+from pipelines.dedup.tables import BAND, EDGE, TWIN, hash_numbers, numbers_of, pages_of, send, sets_of
 from pipelines.engine import Job
-from pipelines.parts import Counts, Part, read_table
-from pipelines.shuffle import read_bucket, write_buckets
+from pipelines.parts import Part, read_table
+from pipelines.shuffle import read_bucket
 
 
 def send_bands(job: Job) -> Part:
@@ -26,9 +26,7 @@ def send_bands(job: Job) -> Part:
     sent = pa.table(
         {"band": band, "vertex": np.concatenate([np.repeat(vertex[compared], hashes.shape[1]), of_page])}, schema=BAND
     )
-    buckets = job.spec["buckets"]
-    target = band % np.uint64(buckets)
-    return write_buckets(job.directory, job.name, job.key, BAND, deal(sent, target, buckets))
+    return send(job, sent, band, job.spec["buckets"])
 
 
 def vertices_of(table: pa.Table, job: Job) -> tuple[Hashes, npt.NDArray[np.bool_]]:
@@ -44,12 +42,7 @@ def vertices_of(table: pa.Table, job: Job) -> tuple[Hashes, npt.NDArray[np.bool_
 
 def signatures_of(column: pa.ChunkedArray) -> Words32:
     """Shape (documents, permutations)."""
-    array = column.combine_chunks().cast(pa.large_binary())
-    if not len(array):
-        return np.empty((0, 0), np.uint32)
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].view(np.uint32).reshape(len(array), -1)
+    return sets_of(column).hashes.reshape(len(column), -1) if len(column) else np.empty((0, 0), np.uint32)
 
 
 def join_bands(job: Job) -> Part:
@@ -63,11 +56,5 @@ def write_edges(job: Job, larger: Hashes, smaller: Hashes, changed: int = 0, bot
     """Sends each edge to the bucket of its larger vertex, and of its smaller one too; counts the edges that changed."""
     vertex = np.concatenate([larger, smaller]) if both else larger
     neighbour = np.concatenate([smaller, larger]) if both else smaller
-    buckets = job.spec["buckets"]
     table = pa.table({"vertex": vertex, "neighbour": neighbour}, schema=EDGE)
-    dealt = deal(table, vertex % np.uint64(buckets), buckets)
-
-    def close(rows: int) -> tuple[Counts, dict[str, pa.Table]]:
-        return Counts(rows=rows, extra={"changed": changed}), {}
-
-    return write_buckets(job.directory, job.name, job.key, EDGE, dealt, close)
+    return send(job, table, vertex, job.spec["buckets"], {"changed": changed})

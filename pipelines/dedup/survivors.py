@@ -11,16 +11,28 @@ import pyarrow.compute as pc
 
 from filters import verdict
 from filters.clusters import choose, contain, supersede
+from filters.runs import runs_of
 from filters.shingles import Sets, shingle_sets
 from filters.stream import read_stream
 from manifests.load import load_licences
 from manifests.models import FilterSettings
 from pipelines.dedup.near import signatures_of
-from pipelines.dedup.tables import CHOICE, FACTS, MEMBER, MERITS, SHINGLES, deal, numbers_of, pages_of
+from pipelines.dedup.tables import (
+    CHOICE,
+    FACTS,
+    MEMBER,
+    MERITS,
+    SHINGLES,
+    numbers_of,
+    pages_of,
+    part_and_row,
+    place_of,
+    send,
+)
 from pipelines.engine import Job
 from pipelines.extract.licences import class_of
-from pipelines.parts import Counts, Part, read_table
-from pipelines.shuffle import read_bucket, write_buckets
+from pipelines.parts import Part, read_table
+from pipelines.shuffle import read_bucket
 
 Places = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float32]
@@ -39,7 +51,7 @@ def send_shingles(job: Job) -> Part:
     sets = shingle_sets(read_stream(table["text"].combine_chunks()), job.spec["width"])
     shingles = pa.LargeListArray.from_arrays(pa.array(sets.offsets), pa.array(sets.hashes))
     columns = {"vertex": members["vertex"], "signature": table["signature"], "shingles": shingles}
-    return _send(job, pa.table(columns, schema=SHINGLES), members)
+    return send(job, pa.table(columns, schema=SHINGLES), numbers_of(members, "component"), job.spec["buckets"])
 
 
 def send_facts(job: Job) -> Part:
@@ -58,7 +70,7 @@ def send_facts(job: Job) -> Part:
     columns = {
         "component": members["component"],
         "vertex": members["vertex"],
-        "place": np.uint64(job.spec["part"] << 32) + numbers_of(members, "row").astype(np.uint64),
+        "place": place_of(job.spec["part"], numbers_of(members, "row")),
         "doc_id": table["doc_id"],
         "url": table["url"],
         "page": pages,
@@ -71,17 +83,11 @@ def send_facts(job: Job) -> Part:
         "date": table["date"],
         "quality": table["topic_quality"],
     }
-    return _send(job, pa.table(columns, schema=FACTS), members)
+    return send(job, pa.table(columns, schema=FACTS), numbers_of(members, "component"), job.spec["buckets"])
 
 
 def _members(job: Job) -> pa.Table:
     return read_bucket(job.spec["members"], job.spec["part"], MEMBER).sort_by("row")
-
-
-def _send(job: Job, table: pa.Table, members: pa.Table) -> Part:
-    buckets = job.spec["buckets"]
-    dealt = deal(table, numbers_of(members, "component") % np.uint64(buckets), buckets)
-    return write_buckets(job.directory, job.name, job.key, table.schema, dealt)
 
 
 def choose_survivors(job: Job) -> Part:
@@ -99,9 +105,9 @@ def choose_survivors(job: Job) -> Part:
     copies: list[list[str]] = [[]] * len(told)
     for begin, end in itertools.pairwise(ends):
         copies[begin] = sorted(urls[begin + 1 : end])
-    place = numbers_of(facts, "place")[told]
+    part, row = part_and_row(numbers_of(facts, "place")[told])
     columns = {
-        "row": (place & np.uint64(0xFFFFFFFF)).astype(np.uint32),
+        "row": row,
         "cluster_id": pa.array(names, pa.string()).take(pa.array(cluster)),
         "cluster_size": size[survivor[told]],
         "survivor": facts["doc_id"].take(survivor[told]),
@@ -109,9 +115,8 @@ def choose_survivors(job: Job) -> Part:
         "similarity": similarity[told],
         "copies": pa.array(copies, pa.list_(pa.string())),
     }
-    counts = Counts(rows=len(told), extra={"clusters": len(heads), "documents_in_clusters": len(told)})
-    dealt = deal(pa.table(columns, schema=CHOICE), place >> np.uint64(32), job.spec["parts"])
-    return write_buckets(job.directory, job.name, job.key, CHOICE, dealt, lambda _: (counts, {}))
+    extra = {"clusters": len(heads), "documents_in_clusters": len(told)}
+    return send(job, pa.table(columns, schema=CHOICE), part, job.spec["parts"], extra)
 
 
 def best_first(facts: pa.Table) -> pa.Table:
@@ -131,7 +136,7 @@ def _stand_for(facts: pa.Table, job: Job) -> tuple[Places, Places, Shares]:
     vertices, first, of_document = np.unique(numbers_of(facts, "vertex"), return_index=True, return_inverse=True)
     order = np.argsort(first)
     component = numbers_of(facts, "component")[first[order]]
-    begins = np.flatnonzero(np.append(np.ones(min(1, len(component)), np.bool_), component[1:] != component[:-1]))
+    begins, _ = runs_of(component)
     table = read_bucket(job.spec["shingles"], job.spec["bucket"], SHINGLES).sort_by("vertex")
     table = table.take(pa.array(np.searchsorted(numbers_of(table, "vertex"), vertices[order])))
     shingles = table["shingles"].combine_chunks()

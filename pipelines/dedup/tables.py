@@ -7,14 +7,18 @@ place is its part's number times 2**32, and its row.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.shingles import Sets
 from filters.stream import Hashes
 from filters.versions import versioned
+from pipelines.engine import Job
+from pipelines.parts import Counts, Part
+from pipelines.shuffle import write_buckets
 
 # The hash of a document's folded text, and where the document is.
 FOLD = pa.schema([("high", pa.uint64()), ("low", pa.uint64()), ("place", pa.uint64())])
@@ -91,7 +95,41 @@ def pages_of(urls: Sequence[str]) -> tuple[Hashes, list[str | None]]:
     return pages, versions
 
 
-def deal(table: pa.Table, target: npt.NDArray[np.integer], buckets: int) -> Iterator[tuple[int, pa.Table]]:
+def sets_of(column: pa.ChunkedArray) -> Sets:
+    """The 32-bit numbers of each row of a column of bytes."""
+    array = column.combine_chunks().cast(pa.large_binary())
+    if not len(array):
+        return Sets(np.empty(0, np.uint32), np.zeros(1, np.int64))
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    held = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data else np.empty(0, np.uint8)
+    return Sets(held.view(np.uint32), (ends - ends[0]) // 4)
+
+
+def place_of(part: int, row: npt.NDArray[np.integer]) -> Hashes:
+    """The places of rows of a part."""
+    place: Hashes = np.uint64(part << 32) + row.astype(np.uint64)
+    return place
+
+
+def part_and_row(place: Hashes) -> tuple[Hashes, npt.NDArray[np.uint32]]:
+    """Where places are."""
+    return place >> np.uint64(32), (place & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+
+
+def send(
+    job: Job, table: pa.Table, number: npt.NDArray[np.integer], buckets: int, extra: Mapping[str, int] | None = None
+) -> Part:
+    """Commits a file of the rows for each bucket: that of a row is its number, modulo the buckets.
+
+    extra: what the part counts beside its rows.
+    """
+    counts = Counts(rows=table.num_rows, extra=dict(extra or {}))
+    dealt = _deal(table, number % buckets, buckets)
+    return write_buckets(job.directory, job.name, job.key, table.schema, dealt, lambda _: (counts, {}))
+
+
+def _deal(table: pa.Table, target: npt.NDArray[np.integer], buckets: int) -> Iterator[tuple[int, pa.Table]]:
     """The rows for each bucket, in the order in which they stand."""
     order = np.argsort(target.astype(np.uint16), kind="stable")
     ends = np.cumsum(np.bincount(target.astype(np.int64), minlength=buckets))
