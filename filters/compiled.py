@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numba.extending
 
 _njit: Any = numba.njit
 
@@ -67,6 +68,11 @@ def inner(function: F) -> F:
     """
     kernel: F = _njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)(function)
     return kernel
+
+
+def generated(function: Callable[..., Any]) -> Any:
+    """A compiled function that writes its own machine code: for what has no name in Python."""
+    return numba.extending.intrinsic(function)
 
 
 def inlined(function: F) -> F:

@@ -12,8 +12,7 @@ import functools
 import numpy as np
 
 from filters.compiled import compiled
-from filters.shingles import Words32, write_shingles
-from filters.stream import Hashes, Offsets, Stream
+from filters.shingles import Shingles, Words32
 
 SEED = 1
 
@@ -27,11 +26,11 @@ def permutations(count: int) -> tuple[Words32, Words32]:
     return np.ascontiguousarray(a), np.ascontiguousarray(b)
 
 
-def signatures(stream: Stream, count: int, width: int) -> Words32:
+def signatures(shingles: Shingles, count: int) -> Words32:
     """Shape (documents, count). The signature of a document without words is all ones."""
     a, b = permutations(count)
-    out = np.full((len(stream.word_offsets) - 1, count), 0xFFFFFFFF, dtype=np.uint32)
-    _sign(stream.hashes, stream.word_offsets, width, a, b, out)
+    out = np.full((len(shingles.offsets) - 1, count), 0xFFFFFFFF, dtype=np.uint32)
+    _sign(shingles, a, b, out)
     return out
 
 
@@ -45,23 +44,23 @@ def _mix32(value: np.uint32) -> np.uint32:
 
 
 @compiled
-def _sign(hashes: Hashes, offsets: Offsets, width: int, a: Words32, b: Words32, out: Words32) -> None:
+def _sign(shingles: Shingles, a: Words32, b: Words32, out: Words32) -> None:
     longest = 0
-    for document in range(len(offsets) - 1):
-        longest = max(longest, offsets[document + 1] - offsets[document])
-    shingles = np.empty(longest, dtype=np.uint32)
-    for document in range(len(offsets) - 1):
-        count = write_shingles(hashes, offsets[document], offsets[document + 1], width, shingles)
-        row = out[document]
+    for document in range(len(out)):
+        longest = max(longest, shingles.offsets[document + 1] - shingles.offsets[document])
+    mixed = np.empty(longest, dtype=np.uint32)
+    for document in range(len(out)):
+        first, row = shingles.offsets[document], out[document]
+        count = shingles.offsets[document + 1] - first
         for at in range(count):
-            shingles[at] = _mix32(shingles[at])
+            mixed[at] = _mix32(shingles.hashes[first + at])
         whole = count - count % 4  # four at a time, so that a row is loaded and stored once for them
         for at in range(0, whole, 4):
-            v, w, x, y = shingles[at], shingles[at + 1], shingles[at + 2], shingles[at + 3]
+            v, w, x, y = mixed[at], mixed[at + 1], mixed[at + 2], mixed[at + 3]
             for slot in range(len(a)):
                 left = min(np.uint32(a[slot] * v + b[slot]), np.uint32(a[slot] * w + b[slot]))
                 right = min(np.uint32(a[slot] * x + b[slot]), np.uint32(a[slot] * y + b[slot]))
                 row[slot] = min(row[slot], min(left, right))
         for at in range(whole, count):
             for slot in range(len(a)):
-                row[slot] = min(row[slot], np.uint32(a[slot] * shingles[at] + b[slot]))
+                row[slot] = min(row[slot], np.uint32(a[slot] * mixed[at] + b[slot]))

@@ -20,6 +20,13 @@ SCALE = 8
 SKETCHED = (1 << 32) // SCALE
 
 
+class Shingles(NamedTuple):
+    """Hashes of shingles as they stand, repeats kept: those of document i are `hashes[offsets[i]:offsets[i + 1]]`."""
+
+    hashes: Words32
+    offsets: Offsets
+
+
 class Sets(NamedTuple):
     """Sets of shingles: that of document i is `hashes[offsets[i]:offsets[i + 1]]`, in order and each once."""
 
@@ -27,29 +34,26 @@ class Sets(NamedTuple):
     offsets: Offsets
 
 
-def shingle_hashes(stream: Stream, document: int, width: int) -> Words32:
-    """Hashes of a document's shingles of `width` words, in order, repeats kept.
-
-    A document of fewer words is one shingle; one of none has none.
-    """
-    begin, end = stream.word_offsets[document], stream.word_offsets[document + 1]
-    out = np.empty(max(0, end - begin), dtype=np.uint32)
-    return out[: write_shingles(stream.hashes, begin, end, width, out)]
-
-
-def shingle_sets(stream: Stream, width: int) -> Sets:
-    """The sets of all documents of a stream."""
-    return _sets(stream, width, 1 << 32)
-
-
-def sketches(stream: Stream, width: int) -> Sets:
-    """Of the set of each document one shingle in SCALE, those below SKETCHED (FracMinHash, Irber et al. 2022)."""
-    return _sets(stream, width, SKETCHED)
-
-
-def _sets(stream: Stream, width: int, below: int) -> Sets:
+def shingles_of(stream: Stream, width: int) -> Shingles:
+    """The shingles of `width` words of all documents; one of fewer words is one shingle, one of none has none."""
     hashes, offsets = np.empty(len(stream.hashes), np.uint32), np.zeros(len(stream) + 1, np.int64)
-    _write_all(stream.hashes, stream.word_offsets, width, below, hashes, offsets)
+    _write(stream.hashes, stream.word_offsets, width, hashes, offsets)
+    return Shingles(hashes[: offsets[-1]], offsets)
+
+
+def shingle_sets(shingles: Shingles) -> Sets:
+    """The sets of all documents."""
+    return _sets(shingles, 1 << 32)
+
+
+def sketches(shingles: Shingles) -> Sets:
+    """Of the set of each document one shingle in SCALE, those below SKETCHED (FracMinHash, Irber et al. 2022)."""
+    return _sets(shingles, SKETCHED)
+
+
+def _sets(shingles: Shingles, below: int) -> Sets:
+    hashes, offsets = np.empty_like(shingles.hashes), np.zeros_like(shingles.offsets)
+    _write_below(shingles, below, hashes, offsets)
     for begin, end in itertools.pairwise(offsets.tolist()):
         hashes[begin:end].sort()  # NumPy's sort is many times faster than that of compiled functions
     _write_once(hashes, offsets)
@@ -63,31 +67,32 @@ def bytes_of(sets: Sets) -> list[bytes]:
 
 
 @compiled
-def write_shingles(hashes: Hashes, begin: int, end: int, width: int, out: Words32) -> int:
-    """Writes the shingles of a run of words; how many there are."""
-    if end == begin:
-        return 0
-    width = min(width, end - begin)
-    for at in range(begin, end - width + 1):
-        value = np.uint64(width)
-        for word in range(at, at + width):
-            value = value * GOLDEN + hashes[word]  # these are mixed; their sum is once more
-        out[at - begin] = np.uint32(mix(value) >> np.uint64(32))
-    return end - begin - width + 1
+def _write(words: Hashes, word_offsets: Offsets, width: int, hashes: Words32, offsets: Offsets) -> None:
+    """The hash of a shingle is a polynomial over its words, which are mixed, mixed once more; so it can roll on."""
+    size = 0
+    for document in range(len(word_offsets) - 1):
+        begin, end = word_offsets[document], word_offsets[document + 1]
+        wide = min(width, end - begin)
+        value, power = np.uint64(wide), np.uint64(1)
+        for word in range(begin, begin + wide):
+            value, power = value * GOLDEN + words[word], power * GOLDEN
+        leaving = np.uint64(wide) * (power - power * GOLDEN)
+        for after in range(begin + wide, end + 1 if wide else begin):
+            hashes[size] = np.uint32(mix(value) >> np.uint64(32))
+            size += 1
+            if after < end:
+                value = value * GOLDEN + leaving - words[after - wide] * power + words[after]
+        offsets[document + 1] = size
 
 
 @compiled
-def _write_all(words: Hashes, word_offsets: Offsets, width: int, below: int, hashes: Words32, offsets: Offsets) -> None:
+def _write_below(shingles: Shingles, below: int, hashes: Words32, offsets: Offsets) -> None:
     """The shingles of each document that are below a hash."""
     size = 0
-    for document in range(len(word_offsets) - 1):
-        first, last = word_offsets[document], word_offsets[document + 1]
-        found = write_shingles(words, first, last, width, hashes[size:])
-        count = 0
-        for at in range(size, size + found):
-            hashes[size + count] = hashes[at]
-            count += hashes[at] < below
-        size += count
+    for document in range(len(offsets) - 1):
+        for at in range(shingles.offsets[document], shingles.offsets[document + 1]):
+            hashes[size] = shingles.hashes[at]
+            size += shingles.hashes[at] < below
         offsets[document + 1] = size
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from filters.compiled import compiled, inner
 from filters.hashing import FNV_OFFSET, FNV_PRIME, GOLDEN, mix
+from filters.swar import end_of_line
 
 Bytes = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]
@@ -195,9 +196,7 @@ def _scan(
         fence, fence_length = np.uint8(0), 0
         at = begin
         while at < end:
-            stop = at
-            while stop < end and data[stop] != 10:
-                stop += 1
+            stop = end_of_line(data, at, end)
             kind, mark, length = _kind_of(data, at, stop, fence, fence_length)
             if kind == FENCE:
                 fence, fence_length = (mark, length) if fence_length == 0 else (np.uint8(0), 0)

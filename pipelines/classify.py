@@ -22,7 +22,7 @@ from filters.junk.model import MODEL as JUNK_MODEL
 from filters.leaks import Index
 from filters.minhash import signatures
 from filters.privacy.spans import find_spans
-from filters.shingles import bytes_of, sketches
+from filters.shingles import bytes_of, shingles_of, sketches
 from filters.stream import COUNTS, Stream, read_stream
 from filters.topics.bags import Bags, PageForm, read_bags
 from filters.topics.model import Model, load
@@ -129,7 +129,7 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None =
     texts = documents["text"].combine_chunks()
     stream = read_stream(texts)
     detected = language.detect(stream)
-    signed = signatures(stream, settings.permutations, settings.shingle_words)
+    shingles = shingles_of(stream, settings.shingle_words)
     known = documents["language"].to_pylist()
     columns: dict[str, Any] = {name: documents[name] for name in DOCUMENT.names}
     columns["language"] = [
@@ -138,8 +138,8 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None =
     ]
     columns["language_score"] = [confidence for _, confidence in detected]
     columns["fold_hash"] = fold_hashes(stream)
-    columns["signature"] = [row.tobytes() for row in signed]
-    columns["sketch"] = bytes_of(sketches(stream, settings.shingle_words))
+    columns["signature"] = [row.tobytes() for row in signatures(shingles, settings.permutations)]
+    columns["sketch"] = bytes_of(sketches(shingles))
     columns["spans"] = [
         [{"start": start, "end": end, "kind": kind} for start, end, kind in spans] for spans in find_spans(stream)
     ]

@@ -9,7 +9,7 @@ import pipelines.extract.child  # noqa: F401 - reads its first pages as it is im
 from filters.clusters import Chosen, choose, contain, supersede
 from filters.lsh import band_hashes
 from filters.minhash import signatures
-from filters.shingles import shingle_sets
+from filters.shingles import shingle_sets, shingles_of
 from filters.stream import read_stream
 from manifests.models import ClassifySettings
 from pipelines.classify import score
@@ -22,7 +22,8 @@ _MANY = 66  # documents of a component that is a large one
 def compile_dedup() -> None:
     """Runs what dedup has compiled over a small component and a large one."""
     stream = read_stream(pa.array([_TEXT] * _MANY, pa.large_string()))
-    sets, signed = shingle_sets(stream, 5), signatures(stream, 18, 5)
+    shingles = shingles_of(stream, 5)
+    sets, signed = shingle_sets(shingles), signatures(shingles, 18)
     for array in (*sets, signed):
         array.setflags(write=False)  # as they are where they come from a file: another type to the compiler
     band_hashes(signed, 3, 6)

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pyarrow as pa
 
-from filters.shingles import shingle_hashes
+from filters.shingles import shingles_of
 from filters.stream import read_stream
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*(?![\w.]*\d)")
@@ -52,5 +52,6 @@ def failures(source: str, text: str, finish: str, max_copy_share: float) -> list
 def copy_share(source: str, text: str) -> float:
     """Share of the answer's word 5-grams that stand in the source."""
     stream = read_stream(pa.array([source, text], pa.large_string()))
-    before, after = (shingle_hashes(stream, document, _SHINGLE_WORDS) for document in (0, 1))
+    hashes, (_, middle, _) = shingles_of(stream, _SHINGLE_WORDS)
+    before, after = hashes[:middle], hashes[middle:]
     return float(np.isin(after, before).mean()) if len(after) else 0.0

@@ -18,7 +18,7 @@ from filters.clusters import choose, jaccard
 from filters.components import connected, large_star, small_star
 from filters.lsh import star_edges
 from filters.minhash import signatures
-from filters.shingles import Sets, shingle_sets
+from filters.shingles import Sets, shingle_sets, shingles_of
 from filters.versions import versioned
 from manifests.load import load_rules
 from pipelines.dedup import exact
@@ -382,7 +382,8 @@ def test_another_rule_of_the_filter_repeats_the_choice_alone(tmp_path):
 
 def sets_of(texts: list[str]) -> tuple[Sets, Any]:
     stream = stream_of(*texts)
-    return shingle_sets(stream, 5), signatures(stream, 108, 5)
+    shingles = shingles_of(stream, 5)
+    return shingle_sets(shingles), signatures(shingles, 108)
 
 
 @given(SEEDS)

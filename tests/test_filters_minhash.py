@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from filters.lsh import band_hashes, choose_bands, similarity
 from filters.minhash import SEED, signatures
-from filters.shingles import shingle_hashes
+from filters.shingles import shingles_of
 from filters.stream import Stream, read_stream
 
 TEXTS = st.lists(st.text("abc é_\n", max_size=60), min_size=1, max_size=4)
@@ -33,24 +33,25 @@ def reference(hashes: np.ndarray, count: int) -> np.ndarray:
 @given(TEXTS, st.integers(1, 6), st.sampled_from([16, 108]))
 def test_signatures_are_those_of_datasketch(texts, width, count):
     stream = stream_of(*texts)
-    signed = signatures(stream, count, width)
+    shingles = shingles_of(stream, width)
+    signed = signatures(shingles, count)
     assert signed.shape == (len(texts), count)
-    for document in range(len(texts)):
-        assert np.array_equal(signed[document], reference(shingle_hashes(stream, document, width), count))
+    for row, begin, end in zip(signed, shingles.offsets, shingles.offsets[1:], strict=False):
+        assert np.array_equal(row, reference(shingles.hashes[begin:end], count))
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=20), st.integers(1, 5))
 def test_shingles_are_runs_of_words_in_their_order(words, width):
     stream = stream_of(" ".join(words))
     runs = [tuple(words[at : at + width]) for at in range(max(1, len(words) - width + 1))] if words else []
-    hashes = shingle_hashes(stream, 0, width).tolist()
+    hashes = shingles_of(stream, width).hashes.tolist()
     assert len(hashes) == len(runs)
     assert len(set(hashes)) == len(set(runs)) == len(set(zip(runs, hashes, strict=True)))
 
 
 def test_a_document_without_words_has_the_signature_of_nothing():
-    assert set(signatures(stream_of("... ---"), 16, 5)[0].tolist()) == {0xFFFFFFFF}
-    assert not len(shingle_hashes(stream_of(""), 0, 5))
+    assert set(signatures(shingles_of(stream_of("... ---"), 5), 16)[0].tolist()) == {0xFFFFFFFF}
+    assert not len(shingles_of(stream_of(""), 5).hashes)
 
 
 @pytest.mark.parametrize(("common", "own"), [(900, 50), (600, 200), (200, 400), (0, 500)])
@@ -58,13 +59,13 @@ def test_the_estimate_is_near_the_true_similarity(common, own):
     shared = [f"s{n}" for n in range(common)]
     texts = [" ".join([*shared, *(f"{name}{n}" for n in range(own))]) for name in "ab"]
     true, count = common / (common + 2 * own), 1024
-    a, b = signatures(stream_of(*texts), count, 1)
+    a, b = signatures(shingles_of(stream_of(*texts), 1), count)
     error = (true * (1 - true) / count) ** 0.5
     assert similarity(a, b) == pytest.approx(true, abs=4 * error + 1e-9)
 
 
 def test_order_and_repeats_of_words_do_not_count_at_width_one():
-    a, b = signatures(stream_of("one two three", "three two two one one"), 64, 1)
+    a, b = signatures(shingles_of(stream_of("one two three", "three two two one one"), 1), 64)
     assert similarity(a, b) == 1.0
 
 

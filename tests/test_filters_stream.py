@@ -92,7 +92,7 @@ def read(text: str) -> Reading:
     lines = text.encode().split(b"\n")
     for line in lines if lines[-1] else lines[:-1]:
         mark = re.match(rb"[ >\t]*(`{3,}(?!.*`)|~{3,})( *$)?", line)
-        kind = CODE if fence and line.lstrip(b" >\t") else BLANK if fence else kind_of(line)
+        kind = CODE if fence and not is_bare(line) else BLANK if fence else kind_of(line)
         if not fence and mark:
             kind, fence = FENCE, mark[1]
         elif fence and mark and mark[1].startswith(fence) and mark[2] is not None:
@@ -102,10 +102,15 @@ def read(text: str) -> Reading:
     return reading
 
 
+def is_bare(line: bytes) -> bool:
+    """Whether a line has nothing but spaces and the signs of quotes."""
+    return line.lstrip(b" >\t") in (b"", b"\r")
+
+
 def counts_of(text: str) -> dict[str, int]:
     reading = read(text)
     prose = reading.of(PROSE, HEADING, ITEM)
-    marked = reading.of(PROSE, HEADING, ITEM, BLANK)
+    marked = [line for line in reading.of(PROSE, HEADING, ITEM, BLANK) if not is_bare(line)]
     characters = [c for line in marked for c in line.decode() if ord(c) > 32]
     letters = [c for c in characters if c.isascii() <= c.isalpha()]
     worded = {kind: [line for line in reading.of(kind) if words_of(line)] for kind in KINDS.values()}
@@ -133,6 +138,7 @@ def hashes_of(stream: Stream, document: int) -> list[int]:
 
 
 @given(st.lists(TEXTS, max_size=4))
+@example([">", "> \n>", ">>\r\n", "```\n\r"])
 @example(["one\n```\ntwo\n```\nthree", "~~~\n```\nfour", "> ```sh\n> five\n> ```\nsix\n"])
 def test_counts_are_those_of_a_plain_reading(texts):
     stream = stream_of(*texts)

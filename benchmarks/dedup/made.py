@@ -16,7 +16,7 @@ from filters.compiled import compiled, inlined
 from filters.fold import fold_hashes
 from filters.hashing import GOLDEN, mix
 from filters.minhash import signatures
-from filters.shingles import bytes_of, sketches
+from filters.shingles import bytes_of, shingles_of, sketches
 from filters.stream import Bytes, Hashes, Offsets, read_stream
 from pipelines.schema import DOCUMENT, SCORES, joined
 
@@ -49,6 +49,7 @@ def parts(number: int, parts_: int) -> Iterator[pa.Table]:
 def _table(numbers: npt.NDArray[np.int64]) -> pa.Table:
     texts = texts_of(numbers)
     stream = read_stream(texts)
+    shingles = shingles_of(stream, SHINGLE)
     rows = len(numbers)
     ids = _ids(numbers)
     order = np.argsort(ids)
@@ -62,8 +63,8 @@ def _table(numbers: npt.NDArray[np.int64]) -> pa.Table:
         "language": pa.array(["en"]).take(pa.array(np.zeros(rows, np.int64))),
         "text": texts,
         "fold_hash": pa.array(fold_hashes(stream)),
-        "signature": _packed(signatures(stream, PERMUTATIONS, SHINGLE)),
-        "sketch": pa.array(bytes_of(sketches(stream, SHINGLE))),
+        "signature": _packed(signatures(shingles, PERMUTATIONS)),
+        "sketch": pa.array(bytes_of(sketches(shingles))),
         "words": pa.array(stream.column("words")),
     }
     schema = joined(DOCUMENT, SCORES)

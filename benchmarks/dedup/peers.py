@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.shingles import shingle_hashes
+from filters.shingles import shingles_of
 from filters.stream import read_stream
 
 BANDS, ROWS, WIDTH = 18, 6, 5
@@ -88,7 +88,7 @@ def datasketch(texts: Sequence[str]) -> Outcome:
     signatures: list[MinHash] = []
     kept = set()
     for number, text in enumerate(texts):
-        shingles = shingle_hashes(read_stream(pa.array([text], pa.large_string())), 0, WIDTH)
+        shingles = shingles_of(read_stream(pa.array([text], pa.large_string())), WIDTH).hashes
         minhash = MinHash(num_perm=BANDS * ROWS, scheme="affine32", hashfunc=int)
         minhash.update_batch(shingles.tolist())
         signatures.append(minhash)

@@ -21,7 +21,7 @@ from benchmarks.dedup.stages import dropped, prepare, run_dedup
 from benchmarks.extract.packages import Log, download, members
 from benchmarks.filter.documents import documents, page_of, row
 from filters.clusters import LARGER
-from filters.shingles import shingle_sets
+from filters.shingles import shingle_sets, shingles_of
 from filters.stream import read_stream
 from manifests.models import ClassifySettings
 from pipelines.classify import score
@@ -97,7 +97,7 @@ def _edited(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def brute_force(table: pa.Table, width: int) -> Pairs:
     """Every pair compared with every other, by the sets of their shingles."""
-    sets = shingle_sets(read_stream(table["text"].combine_chunks()), width)
+    sets = shingle_sets(shingles_of(read_stream(table["text"].combine_chunks()), width))
     _, columns = np.unique(sets.hashes, return_inverse=True)
     sizes = np.diff(sets.offsets)
     matrix = sp.csr_matrix((np.ones(len(columns), np.int32), columns, sets.offsets))

@@ -16,7 +16,7 @@ from benchmarks.filter.documents import batches, text_bytes
 from benchmarks.filter.profiler import profile
 from benchmarks.filter.verdicts import datatrove_keeps, datatrove_stops, sample, whole
 
-ROUNDS = 3
+ROUNDS = 5
 OURS_DOCUMENTS, THEIRS_DOCUMENTS = 4000, 250
 OWNERS = ("pipelines.classify", "pipelines.filter", "benchmarks.filter.verdicts")
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from filters.compiled import compiled, inner
 from filters.stream import BLANK, FENCE, HEADING, ITEM, Bytes, Offsets, Stream
+from filters.swar import SLACK
 
 _BACKTICK, _STAR, _HASH, _GREATER_THAN, _SPACE, _NEWLINE = 96, 42, 35, 62, 32, 10
 
@@ -14,9 +15,9 @@ _BACKTICK, _STAR, _HASH, _GREATER_THAN, _SPACE, _NEWLINE = 96, 42, 35, 62, 32, 1
 def prose_of(stream: Stream) -> tuple[Bytes, Offsets]:
     """UTF-8 of the prose of all documents, one behind the other, and where each begins: shape (documents + 1,).
 
-    Of a text that has no Markdown in it, this is the text.
+    Of a text that has no Markdown in it, this is the text. Behind its end lies memory for `eight_bytes`.
     """
-    out = np.empty(len(stream.data), np.uint8)
+    out = np.empty(len(stream.data) + SLACK, np.uint8)
     offsets = np.zeros_like(stream.offsets)
     size = _write(stream.data, stream.offsets, stream.lines, stream.line_kinds, stream.line_offsets, out, offsets)
     return out[:size], offsets

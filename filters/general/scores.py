@@ -14,6 +14,7 @@ from filters.general.prose import prose_of
 from filters.general.repetition import add, clear, count_in, judge_grams, table_for
 from filters.general.tokens import IS_ALPHABETIC, IS_WORD, Places, Tokens, hash_of, hash_token, split, tokens_for
 from filters.stream import Bytes, Hashes, Offsets, Stream
+from filters.swar import end_of_line
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -109,9 +110,7 @@ def _read_lines(
     pieces = no_pieces()
     all_lines, filled, at = 0, 0, 0
     while at < len(text):
-        stop = at
-        while stop < len(text) and text[stop] != _NEWLINE:
-            stop += 1
+        stop = end_of_line(text, at, len(text))
         feeds += stop < len(text)
         all_lines += 1
         first = tokens

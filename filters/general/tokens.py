@@ -31,6 +31,7 @@ from filters.general.characters import (
 )
 from filters.hashing import GOLDEN
 from filters.stream import Bytes, Hashes
+from filters.swar import alphanumeric_run, eight_bytes
 
 Places = npt.NDArray[np.int32]
 
@@ -38,16 +39,15 @@ _DOT, _PLUS, _MINUS, _SLASH, _COLON, _COMMA, _EQUALS, _LESS, _GREATER, _STAR, _C
     46, 43, 45, 47, 58, 44, 61, 60, 62, 42, 94,
 )  # fmt: skip
 _APOSTROPHE = 39
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def hash_of(word: str) -> int:
     """The hash of a token, as `hash_token` has it."""
-    value, packed = 0, 0
-    for count, byte in enumerate(word.encode()):
-        if count and count % 8 == 0:
-            value, packed = _fold_in(value, packed), 0
-        packed = (packed << 8) | byte
-    return _fold_in(value, packed)
+    value, content = 0, word.encode()
+    for at in range(0, len(content), 8):
+        value = _fold_in(value, int.from_bytes(content[at : at + 8], "little"))
+    return value
 
 
 def _fold_in(value: int, packed: int) -> int:
@@ -65,18 +65,6 @@ _CANNOT = np.array([hash_of(word) for word in (_CANNOT_LETTERS, "Cannot")], np.u
 
 
 IS_WORD, IS_ALPHABETIC = 1, 2  # a token has a character that is no punctuation, has a letter
-
-
-def _plain() -> Bytes:
-    """Of each byte what an ASCII letter or digit makes of a token, 0 for all others."""
-    kinds = np.zeros(256, np.uint8)
-    for byte in range(128):
-        if chr(byte).isalnum():
-            kinds[byte] = IS_WORD | (IS_ALPHABETIC if chr(byte).isalpha() else 0)
-    return kinds
-
-
-_PLAIN = _plain()
 
 
 class Tokens(NamedTuple):
@@ -99,33 +87,23 @@ def tokens_for(most: int) -> Tokens:
 def split(data: Bytes, begin: int, end: int, table: Kinds, tokens: Tokens, count: int) -> int:
     """Appends the tokens of a line; their new number.
 
-    Most are runs of ASCII letters and digits between spaces; they are hashed as they are read.
+    Most are runs of ASCII letters and digits between spaces.
     """
     at = begin
     while at < end:
         if data[at] < 0x80 and table[data[at]] & SPACE:
             at += 1
             continue
-        start, any_of = at, np.uint8(0)
-        value, packed = np.uint64(0), np.uint64(0)
-        while at < end:
-            kind = _PLAIN[data[at]]
-            if kind == 0:
-                break
-            if at - start & 7 == 0 and at > start:
-                value, packed = _fold(value, packed), np.uint64(0)
-            packed = (packed << np.uint64(8)) | np.uint64(data[at])
-            any_of |= kind
-            at += 1
-        plain = at
-        at = _end_of_run(data, at, end, table)
+        start = at
+        plain, has_letter = alphanumeric_run(data, at, end)
+        at = _end_of_run(data, plain, end, table)
         if plain < at or at - start == len(_CANNOT_LETTERS) or at == start:
             count = _split_run(data, start, plain, at, table, tokens, count)
             at = max(at, start + width_of(data[start]))
         else:
-            tokens.begins[count], tokens.ends[count], tokens.hashes[count] = start, at, _fold(value, packed)
+            tokens.begins[count], tokens.ends[count], tokens.hashes[count] = start, at, hash_token(data, start, at)
             tokens.sizes[count] = at - start
-            tokens.kinds[count] = any_of
+            tokens.kinds[count] = IS_WORD | IS_ALPHABETIC if has_letter else IS_WORD
             count += 1
     return count
 
@@ -166,14 +144,6 @@ def _weigh(data: Bytes, table: Kinds, tokens: Tokens, token: int) -> None:
 
 
 @inner
-def _end_of_plain(data: Bytes, at: int, end: int) -> int:
-    """Where a run of ASCII letters and digits ends."""
-    while at < end and _PLAIN[data[at]]:
-        at += 1
-    return at
-
-
-@inner
 def _end_of_run(data: Bytes, at: int, end: int, table: Kinds) -> int:
     """Where the next space stands."""
     while at < end:
@@ -194,7 +164,7 @@ def _word_in_marks(data: Bytes, begin: int, plain: int, end: int, table: Kinds) 
     if plain == begin:
         while first < end and data[first] < 0x80 and table[data[first]] & (AFFIX | QUOTE):
             first += 1
-        plain = _end_of_plain(data, first, end)
+        plain, _ = alphanumeric_run(data, first, end)
     last = plain
     if end - plain == 1 and data[plain] == _DOT:
         if last - first < 3 or not table[data[last - 1]] & (LOWER | DIGIT):
@@ -210,17 +180,15 @@ def _word_in_marks(data: Bytes, begin: int, plain: int, end: int, table: Kinds) 
 
 @inner
 def hash_token(data: Bytes, begin: int, end: int) -> np.uint64:
-    """A hash of a token's bytes, case kept: eight at a time, so that words of up to eight letters cannot collide."""
-    value, packed = np.uint64(0), np.uint64(0)
-    at = begin
+    """A hash of a token's bytes, case kept: eight at a time, so that words of up to eight letters cannot collide.
+
+    There is at least one byte, and memory of SLACK more behind the token.
+    """
+    value, at = np.uint64(0), begin
     while end - at > 8:
-        for i in range(at, at + 8):
-            packed = (packed << np.uint64(8)) | np.uint64(data[i])
-        value, packed = _fold(value, packed), np.uint64(0)
+        value = _fold(value, eight_bytes(data, at))
         at += 8
-    for i in range(at, end):
-        packed = (packed << np.uint64(8)) | np.uint64(data[i])
-    return _fold(value, packed)
+    return _fold(value, eight_bytes(data, at) & (_ALL >> np.uint64(64 - 8 * (end - at))))
 
 
 @inlined
@@ -361,7 +329,7 @@ def _split_middle(data: Bytes, begin: int, end: int, table: Kinds, begins: Place
         return _append(begins, ends, count, end - ending, end)
     at, token = begin, begin
     while True:
-        at = _end_of_plain(data, at, end)
+        at, _ = alphanumeric_run(data, at, end)
         if at >= end:
             break
         width = _infix(data, begin, at, end, table)

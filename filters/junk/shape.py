@@ -310,6 +310,16 @@ def _is_noise(data: Bytes, begin: int, end: int) -> bool:
 def _is_unbroken(data: Bytes, begin: int, end: int, has_digits: bool) -> bool:
     """Whether a run of ASCII without a space is too long, or is most of a line that has digits."""
     run, longest = 0, 0
+    at = begin + _LONG_RUN - 1
+    while at < end:  # a long run has no space in so many bytes: most lines are told by a few of theirs
+        place = at
+        while place > at - _LONG_RUN and data[place] > _SPACE and data[place] < 128:
+            place -= 1
+        if place == at - _LONG_RUN:
+            break
+        at = place + _LONG_RUN
+    if at >= end:
+        return False
     for at in range(begin, end):
         run = run + 1 if data[at] > _SPACE and data[at] < 128 else 0
         longest = max(longest, run)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from filters import verdict
 from filters.clusters import choose, contain, supersede
 from filters.runs import runs_of
-from filters.shingles import Sets, shingle_sets
+from filters.shingles import Sets, shingle_sets, shingles_of
 from filters.stream import read_stream
 from manifests.load import load_licences
 from manifests.models import FilterSettings
@@ -48,7 +48,7 @@ def send_shingles(job: Job) -> Part:
     members = _members(job)
     members = members.filter(members["first"])
     table = read_table(job.spec["input"], ["signature", "text"]).take(members["row"])
-    sets = shingle_sets(read_stream(table["text"].combine_chunks()), job.spec["width"])
+    sets = shingle_sets(shingles_of(read_stream(table["text"].combine_chunks()), job.spec["width"]))
     shingles = pa.LargeListArray.from_arrays(pa.array(sets.offsets), pa.array(sets.hashes))
     columns = {"vertex": members["vertex"], "signature": table["signature"], "shingles": shingles}
     return send(job, pa.table(columns, schema=SHINGLES), numbers_of(members, "component"), job.spec["buckets"])
