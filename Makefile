@@ -3,7 +3,7 @@
 # make bench-extract   measures extraction against its peers (ARGS="--only code,truth --tools ours" for a part)
 # make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
 # make bench-dedup     measures what dedup finds, its speed beside datatrove, and its growth (ARGS="--only growth --sizes 1e7")
-# make crawl extract dedup ...   stages by name; each brings those that it needs
+# make crawl extract dedup ...   stages by name; each brings those that it needs (AGAINST="runs/may ...": new to these)
 
 PYTHON ?= python3
 RECIPE ?= manifests/recipes/demo.yaml
@@ -13,6 +13,7 @@ BIN := .venv/bin
 # A submitted run starts in a directory of the cluster's: a local path must not depend on where one stands.
 RUN_URL = $(if $(findstring ://,$(RUN)),$(RUN),$(abspath $(RUN)))
 CLUSTER_PYTHON ?= python3
+EARLIER = $(if $(AGAINST),--against $(AGAINST))
 LOCK = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --quiet
 
@@ -45,10 +46,10 @@ setup: .venv/.ready
 	@touch $@
 
 run: setup
-	@$(BIN)/syscorpus run --recipe $(RECIPE) --run $(RUN)
+	@$(BIN)/syscorpus run --recipe $(RECIPE) --run $(RUN) $(EARLIER)
 
 $(STAGES): setup
-	@$(BIN)/syscorpus $@ --recipe $(RECIPE) --run $(RUN)
+	@$(BIN)/syscorpus $@ --recipe $(RECIPE) --run $(RUN) $(if $(filter crawl extract classify,$@),,$(EARLIER))
 
 extract: crawl
 classify: extract
@@ -100,7 +101,7 @@ accept-main-job: setup
 submit: setup
 	@test -n "$(RAY_ADDRESS)" || { echo "say where the cluster is: make submit RAY_ADDRESS=http://HEAD:8265 RUN=s3://..."; exit 1; }
 	$(BIN)/ray job submit --address $(RAY_ADDRESS) --working-dir . -- \
-		env SYSCORPUS_SCRATCH=$(abspath build) $(CLUSTER_PYTHON) -m pipelines.cli run --recipe $(RECIPE) --run $(RUN_URL)
+		env SYSCORPUS_SCRATCH=$(abspath build) $(CLUSTER_PYTHON) -m pipelines.cli run --recipe $(RECIPE) --run $(RUN_URL) $(EARLIER)
 
 # Only whoever changes pyproject.toml needs this; it writes no address of a registry.
 lock: setup

@@ -7,7 +7,7 @@ All sizes are bytes, all times are seconds, all shares are fractions of one.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -352,6 +352,9 @@ class ClassifySettings(Model):
 
 class DedupSettings(Model):
     threshold: Share = Field(default=0.8, description="Jaccard similarity from which two documents are one")
+    preset: Literal["fineweb"] | None = Field(
+        default=None, description="fineweb: 14 bands of 8 rows and 112 permutations, as Penedo et al. 2024 have them"
+    )
     bands: int | None = Field(default=18, ge=1, description="null: chosen by datasketch for the threshold")
     rows: int | None = Field(default=6, ge=1, description="null: chosen by datasketch for the threshold")
     contained: Share | None = Field(
@@ -361,6 +364,14 @@ class DedupSettings(Model):
     versions: Share | None = Field(
         default=0.5,
         description="of the shingles of a page in a newer version of it, from which the older leaves; null: none does",
+    )
+    against: list[str] = Field(
+        default=[],
+        description="earlier runs that documents are compared with, the oldest first; relative to the recipe",
+    )
+    boilerplate: Share | None = Field(
+        default=0.3,
+        description="of a source's pages with the same lines at an edge, from which the filter cuts these; null: none",
     )
     most_lost: Share = Field(default=0.5, description="of a source's documents; one that loses more stops the stage")
     confirmed: list[Identifier] = Field(default=[], description="sources that may lose more")
@@ -517,6 +528,22 @@ class Recipe(Model):
     synth: SynthSettings = SynthSettings()
     tokenize: TokenizeSettings = TokenizeSettings()
     export: ExportSettings = ExportSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, given: Any) -> Any:
+        """Puts what a preset stands for where the recipe does not say otherwise."""
+        dedup = given.get("dedup") if isinstance(given, dict) else None
+        if not isinstance(dedup, dict) or dedup.get("preset") != "fineweb":
+            return given
+        classify = given.get("classify", {})
+        if not isinstance(classify, dict):
+            return given
+        return {
+            **given,
+            "dedup": {"bands": 14, "rows": 8, **dedup},
+            "classify": {"permutations": 112, **classify},
+        }
 
     @model_validator(mode="after")
     def _stages_agree(self) -> Recipe:

@@ -45,9 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="make every stage of a run that is not committed")
     _add_run_options(run, required=True)
+    _add_against(run)
     for name in STAGES:
         stage = commands.add_parser(name, help=_STAGE_HELP[name], description=_STAGE_HELP[name])
         _add_run_options(stage, required=False)
+        if STAGES.index(name) >= STAGES.index("dedup"):
+            _add_against(stage)
         stage.add_argument(
             "--input",
             action="append",
@@ -94,6 +97,17 @@ def _add_run_options(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("--workers", type=_positive, metavar="N", help="cores to use (default: all)")
 
 
+def _add_against(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--against",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="earlier runs that dedup compares with, the oldest first, in the place of the recipe's",
+    )
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -116,7 +130,7 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         return commands.train_classifier(options)
     signal.signal(signal.SIGINT, pool.on_interrupt)
     if options.command == "run":
-        return commands.run_all(options.recipe, options.run, options.workers)
+        return commands.run_all(options.recipe, options.run, options.workers, options.against)
     if bool(options.input) != bool(options.output):
         parser.error("--input and --output go together")
     if options.input:
@@ -127,7 +141,8 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         parser.error(f"{options.command} needs --recipe and --run, or --input and --output")
     if options.command == "filter" and options.what_if:
         return commands.ask_what_if(options.recipe, options.run)
-    return commands.run_one(options.command, options.recipe, options.run, options.workers)
+    against = getattr(options, "against", [])  # which the stages before dedup do not have
+    return commands.run_one(options.command, options.recipe, options.run, options.workers, against)
 
 
 def _explain(error: Exception) -> list[str]:

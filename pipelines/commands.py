@@ -24,6 +24,7 @@ from manifests.models import (
 )
 from pipelines import classify, crawl, export, filter, storage, synth, tokenize
 from pipelines.dedup import stage as dedup
+from pipelines.dedup.against import snapshots
 from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
 from pipelines.extract import stage as extract
 from pipelines.funnel import funnel, render
@@ -40,12 +41,12 @@ _STAGES: dict[str, Stage] = {
 # ---------------------------------------------------------------- commands
 
 
-def run_all(recipe_path: str, url: str, workers: int | None) -> int:
+def run_all(recipe_path: str, url: str, workers: int | None, against: Sequence[str] = ()) -> int:
     """Every stage of a run that is not committed, and the report."""
     from pipelines.report import write_report
 
     with Pool(workers) as pool:
-        run = _open_run(recipe_path, url, pool)
+        run = _open_run(recipe_path, url, pool, against)
         commits, made = _make_stages(run, STAGES, pool)
     print(render(funnel(commits)))
     report = storage.join(url, "report.html")
@@ -58,10 +59,10 @@ def run_all(recipe_path: str, url: str, workers: int | None) -> int:
     return 0
 
 
-def run_one(stage: str, recipe_path: str, url: str, workers: int | None) -> int:
+def run_one(stage: str, recipe_path: str, url: str, workers: int | None, against: Sequence[str] = ()) -> int:
     """One stage of a run; those before it must be committed, and still be what the recipe says."""
     with Pool(workers) as pool:
-        run = _open_run(recipe_path, url, pool)
+        run = _open_run(recipe_path, url, pool, against)
         for before in STAGES[: STAGES.index(stage)]:
             if before in _needed(run, stage) and is_current(Work(run, _STAGES[before], pool)) is None:
                 raise StageError(f"{stage}: {before} is not committed for this recipe; run `syscorpus {before}` first")
@@ -97,7 +98,7 @@ def run_alone(stage: str, inputs: Sequence[str], output: str, recipe_path: str |
 
 def ask_what_if(recipe_path: str, url: str) -> int:
     """What the filter of a recipe would keep and drop of a run that is made; makes nothing but a page about it."""
-    from pipelines.report import read_run
+    from pipelines.engine import read_run
     from pipelines.what_if import render, what_if, write_page
 
     settings = load_recipe(recipe_path).recipe.filter
@@ -158,14 +159,15 @@ def _needed(run: Run, stage: str) -> set[str]:
     return needed
 
 
-def _open_run(recipe_path: str, url: str, pool: Pool) -> Run:
+def _open_run(recipe_path: str, url: str, pool: Pool, against: Sequence[str]) -> Run:
     """The run of a recipe, checked before anything is fetched; what it is made of is kept in `run.json`.
 
     Where the packages of its farm cannot be had, and no crawl of them is committed, its fallback takes its place.
     """
     loaded = load_recipe(recipe_path)
     storage.check_writable(url)
-    run = Run(url, loaded.recipe, loaded.sources, loaded.path.parent)
+    run = _run_of(loaded, url, against)
+    snapshots(run)  # they must be there before anything is fetched
     if is_current(Work(run, crawl.STAGE, pool)) is None:
         try:
             crawl.bring_documents(run)
@@ -174,13 +176,22 @@ def _open_run(recipe_path: str, url: str, pool: Pool) -> Run:
                 raise
             fallback = load_recipe(loaded.beside(loaded.recipe.fallback))
             print(f"{error}; using {loaded.recipe.fallback} instead", file=sys.stderr)
-            run = Run(url, fallback.recipe, fallback.sources, fallback.path.parent)
+            run = _run_of(fallback, url, against)
     if storage.is_remote(run.directory("export")):
         storage.check_writable(run.directory("export"))
     _check_settings(run)
     told = {"recipe": run.recipe.model_dump(), "sources": [source.model_dump() for source in run.sources]}
     storage.write_bytes(storage.join(url, "run.json"), json.dumps(told, indent=1, sort_keys=True).encode())
     return run
+
+
+def _run_of(loaded: LoadedRecipe, url: str, against: Sequence[str]) -> Run:
+    """The run of a recipe, compared with other earlier runs than it names where some are given."""
+    recipe = loaded.recipe
+    if against:
+        named = [each if storage.is_remote(each) else str(Path(each).resolve()) for each in against]
+        recipe = recipe.model_copy(update={"dedup": recipe.dedup.model_copy(update={"against": named})})
+    return Run(url, recipe, loaded.sources, loaded.path.parent)
 
 
 def _check_settings(run: Run) -> None:

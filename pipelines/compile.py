@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 import pipelines.extract.child  # noqa: F401 - reads its first pages as it is imported
+from filters.boilerplate import edge_pairs
 from filters.clusters import Chosen, choose, contain, supersede
 from filters.lsh import band_hashes
 from filters.minhash import signatures
@@ -27,6 +28,7 @@ def compile_dedup() -> None:
     for array in (*sets, signed):
         array.setflags(write=False)  # as they are where they come from a file: another type to the compiler
     band_hashes(signed, 3, 6)
+    edge_pairs(stream)
     for components in (np.array([0, 2, _MANY]), np.array([0, _MANY])):
         chosen = choose(sets, signed, components, 0.8, 3, 6)
         merits, ages = np.zeros((_MANY, 3), np.int64), np.arange(_MANY)

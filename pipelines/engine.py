@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+from manifests.models import Recipe, Source
 from pipelines import __version__, storage
 from pipelines.parts import Counts, Part, find_part, key_of
 from pipelines.pool import JobFailed, Pool
@@ -49,12 +51,16 @@ class StageError(Exception):
 
 @dataclass(frozen=True)
 class Input:
-    """One file that a stage reads. `rows` is None where only reading it tells."""
+    """One file that a stage reads. `rows` is None where only reading it tells.
+
+    One that is not `own` is read to compare with: its rows have their fates elsewhere.
+    """
 
     name: str
     url: str
     content: str
     rows: int | None = None
+    own: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,11 +86,15 @@ class Made:
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage made: its parts, the fate of its inputs, and what else its commit should say."""
+    """What a stage made: its parts, the fate of its inputs, and what else its commit should say.
+
+    `artefacts` are tables of the stage's own, which hold no rows of the corpus; they lie beside the parts.
+    """
 
     parts: Sequence[Part]
     counts: Counts
     extra: Mapping[str, Any] = field(default_factory=dict)
+    artefacts: Sequence[Part] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,7 @@ class Commit:
     cpu_seconds: float
     peak_memory: int
     extra: Mapping[str, Any]
+    artefacts: Sequence[Part] = field(default_factory=list)
 
 
 # ---------------------------------------------------------------- commits
@@ -132,8 +143,19 @@ def read_commit(directory: str) -> Commit | None:
         return None
     values = json.loads(storage.read_bytes(url))
     values["counts"] = Counts(**values["counts"])
-    values["parts"] = [Part(**{**part, "counts": Counts(**part["counts"])}) for part in values["parts"]]
+    for name in ("parts", "artefacts"):
+        values[name] = [Part(**{**part, "counts": Counts(**part["counts"])}) for part in values.get(name, ())]
     return Commit(**{each.name: values[each.name] for each in fields(Commit)})
+
+
+def read_run(url: str) -> Run:
+    """The run that a directory holds, as it was last made. Raises StageError."""
+    path = storage.join(url, "run.json")
+    if not storage.exists(path):
+        raise StageError(f"{url}: is not a run: it has no run.json")
+    told = json.loads(storage.read_bytes(path))
+    sources = tuple(Source.model_validate(each) for each in told["sources"])
+    return Run(url, Recipe.model_validate(told["recipe"]), sources, base=Path())
 
 
 def parts_before(run: Run, stage: str) -> list[Input]:
@@ -235,7 +257,7 @@ def is_current(work: Work) -> Commit | None:
     if commit is None or commit.key != work.key:
         return None
     there = set(storage.list_files(work.directory))
-    return commit if _files_of(commit.parts) <= there else None
+    return commit if _files_of([*commit.parts, *commit.artefacts]) <= there else None
 
 
 def run_stage(run: Run, stage: Stage, pool: Pool) -> tuple[Commit, bool]:
@@ -250,7 +272,7 @@ def run_stage(run: Run, stage: Stage, pool: Pool) -> tuple[Commit, bool]:
     begin = time.monotonic()
     result = stage.make(work)
     _check_fates(work, result)
-    _remove_strays(work.directory, result.parts)
+    _remove_strays(work.directory, [*result.parts, *result.artefacts])
     commit = Commit(
         stage=stage.name,
         version=stage.version,
@@ -265,6 +287,7 @@ def run_stage(run: Run, stage: Stage, pool: Pool) -> tuple[Commit, bool]:
         cpu_seconds=round(work.cpu_seconds, 3),
         peak_memory=work.peak_memory,
         extra=result.extra,
+        artefacts=result.artefacts,
     )
     text = json.dumps(asdict(commit), indent=1, sort_keys=True)
     storage.write_bytes(storage.join(work.directory, COMMIT), text.encode())
@@ -285,7 +308,7 @@ def _claim(work: Work) -> None:
 def _check_fates(work: Work, result: Result) -> None:
     """Law 1, for the stage as a whole: refuses a commit that lost or invented an input."""
     result.counts.check(work.stage.name)
-    rows = [each.rows for each in work.inputs]
+    rows = [each.rows for each in work.inputs if each.own]
     if work.stage.unit == "document" and None not in rows:
         expected = sum(each or 0 for each in rows)
         if result.counts.seen != expected:

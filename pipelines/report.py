@@ -5,16 +5,13 @@ Text is shown through the redactor only, and that of dropped documents is read w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from manifests.models import Recipe, Source
 from pipelines import storage
-from pipelines.engine import Commit, StageError, read_commit
+from pipelines.engine import Commit, StageError, read_commit, read_run
 from pipelines.extract.licences import class_of, needs_attribution
 from pipelines.funnel import HEADER, Step, funnel
 from pipelines.parts import read_table
@@ -35,16 +32,6 @@ def write_report(url: str) -> str:
     return target
 
 
-def read_run(url: str) -> Run:
-    """The run that a directory holds, as it was last made. Raises StageError."""
-    path = storage.join(url, "run.json")
-    if not storage.exists(path):
-        raise StageError(f"{url}: is not a run: it has no run.json")
-    told = json.loads(storage.read_bytes(path))
-    sources = tuple(Source.model_validate(each) for each in told["sources"])
-    return Run(url, Recipe.model_validate(told["recipe"]), sources, base=Path())
-
-
 # ---------------------------------------------------------------- the page
 
 
@@ -56,6 +43,8 @@ def _page(run: Run, commits: Sequence[Commit]) -> str:
         ("Sources", _sources(run, by_stage)),
         ("Licences", _licences(run, by_stage)),
         ("What was lost, by reason", _reasons(commits)),
+        ("Earlier runs", _earlier(by_stage)),
+        ("Boilerplate of sources", _boilerplate(run, by_stage)),
         ("Samples of what was kept", _kept_samples(run, by_stage)),
         ("Samples of what was lost", _lost_samples(run, commits)),
         ("Settings", _settings(run, commits)),
@@ -166,6 +155,36 @@ def _reasons(commits: Sequence[Commit]) -> str:
     return html_table(["stage", "fate", "reason", "number", "of the stage's input"], rows, numeric=(3, 4))
 
 
+def _earlier(by_stage: Mapping[str, Commit]) -> str:
+    said = by_stage["dedup"].extra if "dedup" in by_stage else {}
+    if not said.get("against"):
+        return ""
+    return (
+        f"<p>Compared with {len(said['against'])} earlier runs: {said['superseded']:,} of their documents leave for "
+        f"new ones (<code>dedup/superseded</code> says which), and {said['restored']:,} that they had given up for one "
+        "of these come with this run.</p>"
+    )
+
+
+def _boilerplate(run: Run, by_stage: Mapping[str, Commit]) -> str:
+    """The lines at the edges of many pages of a source, which the filter cuts; of each source those on most pages."""
+    if "dedup" not in by_stage:
+        return ""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for artefact in by_stage["dedup"].artefacts:
+        for row in read_table(storage.join(run.directory("dedup"), f"{artefact.name}.parquet")).to_pylist():
+            found.setdefault(row["source"], []).append(row)
+    if not found:
+        return "<p class=soft>No source has lines that stand at the edges of enough of its pages.</p>"
+    shown = []
+    for source, rows in found.items():
+        items = "".join(
+            sample(f"on {row['pages']:,} of {row['of']:,} pages", "", row["lines"]) for row in rows[:_SAMPLES]
+        )
+        shown.append(f"<details><summary>{escaped(source)}: {len(rows):,} pairs of lines</summary>{items}</details>")
+    return "".join(shown)
+
+
 def _kept_samples(run: Run, by_stage: Mapping[str, Commit]) -> str:
     """The first documents of some parts, by doc_id: a fixed and unbiased choice, for doc_id is a hash."""
     if "filter" not in by_stage:
@@ -201,10 +220,26 @@ def _by_reason(run: Run, commit: Commit) -> dict[str, list[dict[str, Any]]]:
 
 
 def _lost_sample(run: Run, row: Mapping[str, Any]) -> str:
+    """A document that was lost: how its text begins; of an older version of a page, what the newer one does not say."""
     said = row.get("detail") or "; ".join(
         f"{each['reason']} {each['value']}".strip() for each in row.get("failed") or []
     )
-    return sample(row["url"] or f"{row['input']} at {row['row']}", said, _input_text(run, row))
+    text = _input_text(run, row)
+    if row["reason"] == "older_version" and (newer := _survivor_text(run, row["failed"][0]["value"])):
+        there = {line.strip() for line in newer.splitlines()}
+        text = "\n".join(line for line in text.splitlines() if line.strip() not in there)
+        said = f"{said}; only the older one says:"
+    return sample(row["url"] or f"{row['input']} at {row['row']}", said, text)
+
+
+def _survivor_text(run: Run, doc_id: str) -> str:
+    """The text of a document that dedup kept; none of one that an earlier run has."""
+    commit = read_commit(run.directory("dedup"))
+    for part in commit.parts if commit else ():
+        url = storage.join(run.directory("dedup"), f"{part.name}.parquet")
+        if (at := read_table(url, ["doc_id"])["doc_id"].index(doc_id).as_py()) >= 0:
+            return str(read_table(url, ["text"])["text"][at].as_py())
+    return ""
 
 
 def _input_text(run: Run, row: Mapping[str, Any]) -> str:

@@ -482,9 +482,9 @@ def test_hashes_are_read_as_two_numbers(values):
 
 def test_two_texts_whose_hashes_begin_alike_are_two(monkeypatch):
     rows = [(7, 1, 10), (7, 2, 11), (7, 2, 12), (10, 0, 13), (13, 5, 14)]
-    table = pa.table(
-        {name: pa.array([row[at] for row in rows], pa.uint64()) for at, name in enumerate(exact.FOLD.names)}
-    )
+    names = ("high", "low", "place")
+    table = pa.table({name: pa.array([row[at] for row in rows], pa.uint64()) for at, name in enumerate(names)})
+    table = table.append_column("fresh", pa.array([True] * len(rows)))
     monkeypatch.setattr(exact, "read_bucket", lambda *_: table)
     texts = exact.read_texts([], 1, 3)
     assert texts.vertex.tolist() == [7, 16, 16, 10, 13]

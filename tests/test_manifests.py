@@ -58,6 +58,13 @@ def test_every_recipe_of_the_repository_lacks_at_most_a_contact(path):
         assert len(str(error).splitlines()) == 1
 
 
+def test_a_preset_says_what_the_recipe_does_not(tmp_path):
+    recipe = load_recipe(write(tmp_path, f"{RECIPE}dedup: {{preset: fineweb}}\n")).recipe
+    assert (recipe.dedup.bands, recipe.dedup.rows, recipe.classify.permutations) == (14, 8, 112)
+    other = load_recipe(write(tmp_path, f"{RECIPE}dedup: {{preset: fineweb, bands: 10}}\n")).recipe
+    assert (other.dedup.bands, other.dedup.rows) == (10, 8)
+
+
 @pytest.mark.parametrize(
     ("added", "expected"),
     [
@@ -65,7 +72,7 @@ def test_every_recipe_of_the_repository_lacks_at_most_a_contact(path):
         (
             "dedup:\n  thresold: 1\n",
             [
-                "recipe.yaml:4: dedup.thresold: unknown key; allowed here: bands, confirmed, contained, most_lost, rows, threshold, versions"
+                "recipe.yaml:4: dedup.thresold: unknown key; allowed here: against, bands, boilerplate, confirmed, contained, most_lost, preset, rows, threshold, versions"
             ],
         ),
         (

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from filters.privacy.spans import Span
 
-CUT = "leak"  # a span of this kind is cut out
+CUT, BOILERPLATE = "leak", "boilerplate"  # spans of these kinds are cut out
 # What stands for itself inside a value: escapes of strings, entities, and bytes of addresses.
 _PARTS = re.compile(r"(\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)|&#?\w{1,8};|%[0-9a-fA-F]{2})|([^\W\d_])|(\d)")
 _MASKED = re.compile(
@@ -56,7 +56,7 @@ def _group(kind: str, original: bytes) -> str:
 
 def _new_placeholder(group: str, original: bytes, numbers: Counter[str], used: set[bytes], text: bytes) -> bytes:
     """The next placeholder of a group that does not stand in the text already."""
-    if group == CUT:
+    if group in (CUT, BOILERPLATE):
         return b""
     if group == "secret":
         mask = masked(original)

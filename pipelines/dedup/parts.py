@@ -18,7 +18,7 @@ from pipelines.schema import CLUSTER, joined
 from pipelines.shuffle import read_bucket
 
 # What a part counts of each source, by its name.
-SEEN, LOST = "documents of ", "lost of "
+SEEN, KEPT, LOST = "documents of ", "kept of ", "lost of "
 
 
 def dedup_part(job: Job) -> Part:
@@ -26,25 +26,23 @@ def dedup_part(job: Job) -> Part:
     table = read_table(job.spec["input"])
     choices = read_bucket(job.spec["choices"], job.spec["part"], CHOICE).sort_by("row")
     leaves = np.zeros(table.num_rows, np.bool_)
-    row, ids = numbers_of(choices, "row"), table["doc_id"]
-    own = np.array(ids.take(choices["row"]).to_pylist(), object)
-    gone = np.array(choices["survivor"].to_pylist(), object) != own
-    leaves[row[gone]] = True
-    dropped = _drops(table, choices.filter(pa.array(gone)), job.spec["name"])
-    result = table.filter(pa.array(~leaves))
-    for name, column in _clusters(table, choices, ~leaves).items():
-        result = result.append_column(CLUSTER.field(name), column)
-    result = result.cast(joined(table.schema, CLUSTER))
+    gone = ~choices["stays"].to_numpy(zero_copy_only=False)
+    leaves[numbers_of(choices, "row")[gone]] = True
+    dropped = drops_of(table, choices.filter(pa.array(gone)), job.spec["name"])
+    result = add_clusters(table, choices).filter(pa.array(~leaves))
     counts = count_fates(result.num_rows, result.num_rows, dropped, [])
-    lost = Counter(row["source"] for row in dropped)
-    seen = {each["values"]: each["counts"] for each in table["source"].value_counts().to_pylist()}
-    counts = replace(
-        counts, extra={f"{SEEN}{name}": seen[name] for name in seen} | {f"{LOST}{k}": lost[k] for k in lost}
-    )
+    # A page that a snapshot has already is not lost.
+    lost = Counter(row["source"] for row in dropped if row["failed"][0]["value"] != row["doc_id"])
+    numbers = ((SEEN, _count(table["source"])), (KEPT, _count(result["source"])), (LOST, lost))
+    counts = replace(counts, extra={f"{what}{name}": of[name] for what, of in numbers for name in of})
     return write_part(job.directory, job.name, job.key, result, counts, side_tables(dropped, []))
 
 
-def _drops(table: pa.Table, choices: pa.Table, name: str) -> list[dict[str, Any]]:
+def _count(sources: pa.ChunkedArray) -> dict[str, int]:
+    return {each["values"]: each["counts"] for each in sources.value_counts().to_pylist()}
+
+
+def drops_of(table: pa.Table, choices: pa.Table, name: str) -> list[dict[str, Any]]:
     """A drop names the document that stands for it, and how similar the two are."""
     identity = table.select(["doc_id", "revision", "url", "source", "category"]).take(choices["row"]).to_pylist()
     told = choices.select(["row", "survivor", "reason", "similarity"]).to_pylist()
@@ -62,13 +60,17 @@ def _drops(table: pa.Table, choices: pa.Table, name: str) -> list[dict[str, Any]
     ]
 
 
-def _clusters(table: pa.Table, choices: pa.Table, stays: Any) -> dict[str, pa.Array]:
-    """CLUSTER of the documents that stay; one that is alone is a cluster of itself."""
+def add_clusters(table: pa.Table, choices: pa.Table) -> pa.Table:
+    """The documents with CLUSTER; one that is alone is a cluster of itself."""
     at = np.full(table.num_rows, -1, np.int64)
     at[numbers_of(choices, "row")] = np.arange(choices.num_rows)
-    place = at[stays]
-    known = pa.array(place, pa.int64(), mask=place < 0)
-    taken = choices.select(CLUSTER.names).take(known)
-    ids = table["doc_id"].filter(pa.array(stays))
-    alone = {"cluster_id": ids, "cluster_size": pa.scalar(1, pa.int64()), "copies": pa.scalar([], CLUSTER[2].type)}
-    return {name: pc.coalesce(taken[name], alone[name]) for name in CLUSTER.names}
+    taken = choices.select(CLUSTER.names).take(pa.array(at, mask=at < 0))
+    alone = {
+        "cluster_id": table["doc_id"],
+        "cluster_size": pa.scalar(1, pa.int64()),
+        "copies": pa.scalar([], CLUSTER.field("copies").type),
+    }
+    schema = joined(table.schema, CLUSTER)
+    for name in CLUSTER.names:
+        table = table.append_column(CLUSTER.field(name), pc.coalesce(taken[name], alone[name]))
+    return table.cast(schema)

@@ -22,6 +22,7 @@ from pipelines.dedup.tables import (
     FACTS,
     MEMBER,
     MERITS,
+    REPLACED,
     SHINGLES,
     numbers_of,
     pages_of,
@@ -57,6 +58,8 @@ def send_shingles(job: Job) -> Part:
 def send_facts(job: Job) -> Part:
     """Sends what each document that is not alone is chosen by to the bucket of its component."""
     members = _members(job)
+    replaced = read_bucket(job.spec["replaced"], job.spec["part"], REPLACED)
+    members = members.filter(pc.invert(pc.is_in(members["row"], replaced["row"])))
     settings = FilterSettings.model_validate(job.spec["filter"])
     named = ["doc_id", "url", "source", "licence", "opt_out", "words", "date", "topic_quality"]
     table = read_table(job.spec["input"], list(dict.fromkeys([*named, *verdict.columns_of(settings)])))
@@ -95,7 +98,11 @@ def choose_survivors(job: Job) -> Part:
     facts = best_first(read_bucket(job.spec["facts"], job.spec["bucket"], FACTS))
     survivor, reason, similarity = _stand_for(facts, job)
     size = np.bincount(survivor[reason <= _NEAR_DUPLICATE], minlength=len(survivor))
-    told = np.flatnonzero(np.bincount(survivor, minlength=len(survivor))[survivor] > 1)
+    place = numbers_of(facts, "place")
+    is_earlier = place < np.uint64(
+        job.spec["earlier"] << 32
+    )  # a snapshot may have given it up, and is told in any case
+    told = np.flatnonzero((np.bincount(survivor, minlength=len(survivor))[survivor] > 1) | is_earlier)
     told = told[np.argsort(survivor[told], kind="stable")]  # a cluster together, its survivor first
     heads = np.flatnonzero(survivor[told] == told)
     cluster = np.repeat(np.arange(len(heads)), np.diff(np.append(heads, len(told))))
@@ -105,9 +112,10 @@ def choose_survivors(job: Job) -> Part:
     copies: list[list[str]] = [[]] * len(told)
     for begin, end in itertools.pairwise(ends):
         copies[begin] = sorted(urls[begin + 1 : end])
-    part, row = part_and_row(numbers_of(facts, "place")[told])
+    part, row = part_and_row(place[told])
     columns = {
         "row": row,
+        "stays": survivor[told] == told,
         "cluster_id": pa.array(names, pa.string()).take(pa.array(cluster)),
         "cluster_size": size[survivor[told]],
         "survivor": facts["doc_id"].take(survivor[told]),
@@ -115,7 +123,8 @@ def choose_survivors(job: Job) -> Part:
         "similarity": similarity[told],
         "copies": pa.array(copies, pa.list_(pa.string())),
     }
-    extra = {"clusters": len(heads), "documents_in_clusters": len(told)}
+    sizes = np.diff(ends)
+    extra = {"clusters": int(np.count_nonzero(sizes > 1)), "documents_in_clusters": int(sizes[sizes > 1].sum())}
     return send(job, pa.table(columns, schema=CHOICE), part, job.spec["parts"], extra)
 
 
@@ -124,10 +133,12 @@ def best_first(facts: pa.Table) -> pa.Table:
 
     Kept by the recipe's filter, a licence that asks for less, no signal against its use, the source with more
     authority, the later version in its URL, the more words, the later date that the page states, the better quality;
-    and last the smaller id. When and from where it was fetched says nothing.
+    and last the smaller id. When and from where it was fetched says nothing; of two snapshots of a page with the same
+    text the earlier one stays.
     """
     less, more = "ascending", "descending"
-    keys = [("component", less), *((name, more if name in _MORE else less) for name, _ in MERITS), ("doc_id", less)]
+    keys = [("component", less), *((name, more if name in _MORE else less) for name, _ in MERITS)]
+    keys += [("doc_id", less), ("place", less)]
     return facts.sort_by(keys)
 
 

@@ -20,8 +20,12 @@ from pipelines.engine import Job
 from pipelines.parts import Counts, Part
 from pipelines.shuffle import write_buckets
 
-# The hash of a document's folded text, and where the document is.
-FOLD = pa.schema([("high", pa.uint64()), ("low", pa.uint64()), ("place", pa.uint64())])
+# The hash of a document's folded text, where the document is, and whether it changes what it is like: it is new, or
+# is replaced by a new one.
+FOLD = pa.schema([("high", pa.uint64()), ("low", pa.uint64()), ("place", pa.uint64()), ("fresh", pa.bool_())])
+# A document's id, its text, and where it is; and rows of documents that a later snapshot has with another text.
+ID = pa.schema([("high", pa.uint64()), ("low", pa.uint64()), ("text", pa.uint64()), ("place", pa.uint64())])
+REPLACED = pa.schema([("row", pa.uint32())])
 # Documents whose text others have too: `first` of one of them alone; and those whose vertex is not their hash.
 TWIN = pa.schema([("row", pa.uint32()), ("vertex", pa.uint64()), ("first", pa.bool_())])
 BAND = pa.schema([("band", pa.uint64()), ("vertex", pa.uint64())])
@@ -31,6 +35,8 @@ ASKED = pa.schema([("shingle", pa.uint32()), ("vertex", pa.uint64()), ("words", 
 HOLDER = pa.schema([("vertex", pa.uint64()), ("holder", pa.uint64()), ("asks", pa.uint8())])
 # Documents that are not alone, and the component that each is in: its smallest vertex.
 MEMBER = pa.schema([*TWIN, ("component", pa.uint64())])
+# Components that a document is in which changes what it is like.
+TOUCHED = pa.schema([("component", pa.uint64())])
 # What survivors are chosen by: of each vertex its signature and its shingles, of each document its merits.
 SHINGLES = pa.schema([("vertex", pa.uint64()), ("signature", pa.binary()), ("shingles", pa.large_list(pa.uint32()))])
 MERITS = (
@@ -54,10 +60,15 @@ FACTS = pa.schema(
         *MERITS,
     ]
 )
+# Two lines that stand together at an edge of so many pages of a source; without them where they are rare.
+PAIR = pa.schema([("source", pa.string()), ("pair", pa.uint64()), ("pages", pa.int64()), ("lines", pa.string())])
+# Those of them that are boilerplate; `of`: the pages that the source has.
+BOILERPLATE = pa.schema([*PAIR, ("of", pa.int64())])
 # What becomes of a document that is not alone.
 CHOICE = pa.schema(
     [
         ("row", pa.uint32()),
+        ("stays", pa.bool_()),
         ("cluster_id", pa.string()),
         ("cluster_size", pa.int64()),
         ("survivor", pa.string()),
@@ -131,7 +142,8 @@ def send(
 
 def _deal(table: pa.Table, target: npt.NDArray[np.integer], buckets: int) -> Iterator[tuple[int, pa.Table]]:
     """The rows for each bucket, in the order in which they stand."""
-    order = np.argsort(target.astype(np.uint16), kind="stable")
+    small = target.astype(np.uint16) if buckets <= 1 << 16 else target  # these are sorted several times faster
+    order = np.argsort(small, kind="stable")
     ends = np.cumsum(np.bincount(target.astype(np.int64), minlength=buckets))
     dealt = table.take(pa.array(order))
     begin = 0
