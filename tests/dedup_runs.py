@@ -7,17 +7,17 @@ import json
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmarks.dedup.stages import commit_classify
 from manifests.models import ClassifySettings, Recipe
-from pipelines import classify, engine, storage
+from pipelines import storage
 from pipelines.classify import score
 from pipelines.dedup import stage
-from pipelines.engine import Commit, Result, Work, run_stage
-from pipelines.parts import Counts, read_table, write_part
+from pipelines.engine import Commit, run_stage
+from pipelines.parts import read_table
 from pipelines.run import Run
 from pipelines.schema import DOCUMENT, table_of
 
@@ -61,27 +61,11 @@ def dedup(
     told = json.dumps({"recipe": recipe.model_dump(), "sources": []})
     storage.write_bytes(storage.join(run.url, "run.json"), told.encode())
     ordered = sorted(documents, key=lambda row: row["doc_id"])
-    _classify(run, [ordered[at::parts] for at in range(parts)])
+    dealt = (ordered[at::parts] for at in range(parts))
+    commit_classify(run, (score(table_of(rows, DOCUMENT), ClassifySettings()) for rows in dealt))
     with mock.patch.object(stage, "_DOCUMENTS", 1):  # so that there are as many buckets as asked for
         commit, _ = run_stage(run, stage.STAGE, pool or Here())
     return run, commit
-
-
-def _classify(run: Run, dealt: Sequence[Sequence[dict[str, Any]]]) -> None:
-    """Commits `classify` of documents that are given."""
-
-    def make(work: Work) -> Result:
-        parts = []
-        for at, rows in enumerate(dealt):
-            scored = score(table_of(rows, DOCUMENT), ClassifySettings())
-            counts = Counts(len(rows), len(rows), len(rows))
-            parts.append(write_part(work.directory, f"part-{at:05}", "key", scored, counts, {}))
-        return Result(parts, Counts.total([part.counts for part in parts]))
-
-    given = ClassifySettings().model_dump() | {"given": repr(dealt)}
-    made = replace(classify.STAGE, inputs=lambda run: [], settings=lambda run: given, make=make)
-    with mock.patch.object(engine, "_check_fates", lambda work, result: None):  # the documents come from nowhere
-        run_stage(run, made, Here())
 
 
 def fates(run: Run, commit: Commit) -> dict[str, tuple[str, ...]]:

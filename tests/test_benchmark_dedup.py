@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks.dedup import made, real
+from benchmarks.dedup import incremental, made, real
 from benchmarks.dedup.stages import dropped, prepare, run_dedup
 from tests.dedup_runs import Here, document, family
 from tests.dedup_runs import jaccard as true_jaccard
 
 
 def test_the_copies_that_are_made_are_found_and_no_others(tmp_path):
-    tables = list(made.parts(600, 3))
+    tables = list(made.parts(np.arange(600), 3))
     texts = pa.concat_tables(tables).sort_by("url")
     numbers = [int(url.rpartition("/")[2]) for url in texts["url"].to_pylist()]
     assert sorted(numbers) == list(range(600))
@@ -29,9 +29,16 @@ def test_the_copies_that_are_made_are_found_and_no_others(tmp_path):
     assert all(each["similarity"] > 0.85 for each in drops)
 
 
+def test_what_is_new_against_what_was_there_is_measured_beside_all_at_once(tmp_path):
+    found = incremental.measure(600, tmp_path, Here(), lambda line: None)
+    assert found["kept_apart"] == found["kept_at_once"] == 600 - made.duplicates(600)
+    assert found["differing"] == 0
+    assert found["new"] == 60
+
+
 def test_a_document_is_made_the_same_in_any_part():
-    whole = {row["doc_id"]: row["text"] for row in pa.concat_tables(made.parts(60, 1)).to_pylist()}
-    assert whole == {row["doc_id"]: row["text"] for row in pa.concat_tables(made.parts(60, 4)).to_pylist()}
+    whole = {row["doc_id"]: row["text"] for row in pa.concat_tables(made.parts(np.arange(60), 1)).to_pylist()}
+    assert whole == {row["doc_id"]: row["text"] for row in pa.concat_tables(made.parts(np.arange(60), 4)).to_pylist()}
     assert len(whole) == 60
 
 

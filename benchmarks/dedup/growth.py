@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.dedup import made
 from benchmarks.dedup.stages import prepare, run_dedup
 from benchmarks.extract.packages import Log
@@ -22,7 +24,7 @@ def measure(sizes: Sequence[int], scratch: Path, pool: Pool, log: Log) -> list[d
         directory = scratch / f"made-{size}"
         shutil.rmtree(directory, ignore_errors=True)
         parts = max(pool.workers, -(-size // PART))
-        prepared = prepare(directory, made.parts(size, parts))
+        prepared = prepare(directory, made.parts(np.arange(size), parts))
         log(f"{size:,} documents are made")
         commit, seconds = run_dedup(prepared, pool)
         lost = sum(commit.counts.dropped.values())

@@ -40,10 +40,10 @@ def duplicates(number: int) -> int:
     return int(np.count_nonzero((at % FAMILY > 0) & (at % FAMILY < copies_of(at // FAMILY))))
 
 
-def parts(number: int, parts_: int) -> Iterator[pa.Table]:
+def parts(numbers: npt.NDArray[np.int64], parts_: int) -> Iterator[pa.Table]:
     """Documents with the columns of `classify`, dealt out to parts; scores that dedup does not compute with are zero."""
     for part in range(parts_):
-        yield _table(np.arange(part, number, parts_))
+        yield _table(numbers[part::parts_])
 
 
 def _table(numbers: npt.NDArray[np.int64]) -> pa.Table:
