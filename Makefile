@@ -2,7 +2,7 @@
 # make test  sets up, and runs the checks and the tests
 # make bench-extract   measures extraction against its peers (ARGS="--only code,truth --tools ours" for a part)
 # make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
-# make bench-dedup     measures what dedup finds, its speed beside datatrove, and its growth (ARGS="--only growth --sizes 1e7")
+# make bench-dedup     measures what dedup finds, its speed beside peers, and its growth (ARGS="--only growth --sizes 1e7")
 # make crawl extract dedup ...   stages by name; each brings those that it needs (AGAINST="runs/may ...": new to these)
 
 PYTHON ?= python3
@@ -71,9 +71,10 @@ test: check
 	$(BIN)/pytest -m "not slow"
 
 # The peers are installed for their benchmark only.
-.venv/.bench: .venv/.ready benchmarks/requirements.lock
+.venv/.bench: .venv/.ready benchmarks/requirements.lock benchmarks/no-deps.lock
 	@echo "setting up the peers"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r benchmarks/requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r benchmarks/requirements.lock \
+		-r benchmarks/no-deps.lock
 	@touch $@
 
 bench-extract: .venv/.bench
@@ -88,11 +89,11 @@ bench-filter: setup
 accept-filter: setup
 	@$(BIN)/python -m benchmarks.filter --check $(ARGS)
 
-bench-dedup: setup
+bench-dedup: .venv/.bench
 	@$(BIN)/python -m benchmarks.dedup $(ARGS)
 
 # Needs 25 GB of disk for ten million documents.
-accept-dedup: setup
+accept-dedup: .venv/.bench
 	@$(BIN)/python -m benchmarks.dedup --sizes 1e4,1e5,1e6,1e7 --check $(ARGS)
 
 accept-main-job: setup

@@ -1,4 +1,4 @@
-"""The benchmark's own judge: made copies are those that it says, and brute force is what it says."""
+"""The benchmark's own judge: made copies are those that it says, brute force is what it says, and so are the peers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks.dedup import incremental, made, real
+from benchmarks.dedup import incremental, made, peers, real, speed
 from benchmarks.dedup.stages import dropped, prepare, run_dedup
 from tests.dedup_runs import Here, document, family
 from tests.dedup_runs import jaccard as true_jaccard
@@ -62,7 +62,8 @@ def test_what_is_removed_is_judged_by_the_pairs_of_brute_force(tmp_path, monkeyp
     texts = family(random.Random(4), 6, 200, 2)
     rows = [document(number, text) for number, text in enumerate(texts)]
     table = real.score(real.documents(sorted(rows, key=lambda row: row["doc_id"])), real.ClassifySettings())
-    found = real.measure(table, tmp_path, Here(), lambda line: None)
+    pairs = real.brute_force(table, 5)
+    found = real.measure(table, pairs, tmp_path, Here())
     assert found["missed"] == 0
     assert found["removed_below"] == 0
     assert found["removed"] == found["sources"]["docs"]["lost"] > 0
@@ -71,7 +72,40 @@ def test_what_is_removed_is_judged_by_the_pairs_of_brute_force(tmp_path, monkeyp
         "dropped",
         lambda *_: [{"doc_id": rows[0]["doc_id"], "survivor": rows[0]["doc_id"], "reason": "duplicate"}],
     )
-    other = real.measure(table, tmp_path / "other", Here(), lambda line: None)
+    other = real.measure(table, pairs, tmp_path / "other", Here())
     assert other["missed"] > 0
     assert other["removed_below"] == 1
     assert np.isclose(other["smallest_similarity"], 0.0)
+
+
+def test_a_pair_is_missed_if_both_stay_and_a_removal_is_unlike_if_nothing_like_it_stays():
+    pairs = real.Pairs(*(np.array(each) for each in ([0, 1, 2], [1, 2, 3], [0.9, 0.7, 0.8], [], [], [], [9] * 5)))
+    everything = np.ones(5, np.bool_)
+    assert real.judged(pairs, everything, everything) == (2, 2, 0)
+    assert real.judged(pairs, everything, np.array([1, 0, 1, 0, 1], np.bool_)) == (2, 0, 0)
+    assert real.judged(pairs, everything, np.array([1, 1, 0, 0, 0], np.bool_)) == (2, 1, 2)  # 3 is like 2, which left
+    assert real.judged(pairs, np.array([1, 1, 0, 0, 0], np.bool_), np.array([1, 0, 0, 0, 0], np.bool_)) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("peer", peers.PEERS, ids=lambda peer: peer.name)
+def test_a_peer_keeps_one_of_each_family(peer, tmp_path):
+    if not peer.installed():
+        pytest.skip("not installed")
+    chosen = random.Random(5)
+    letters = str.maketrans("0123456789", "abcdefghij")  # to datatrove all numbers are the same
+    families = [[family(chosen, 1, 200, 0)[0].translate(letters)] * 2 for _ in range(6)]
+    kept = peer.run([text for texts in zip(*families, strict=True) for text in texts], tmp_path, 2).kept
+    assert sorted(number % 6 for number in kept) == list(range(6))
+
+
+def test_a_peer_that_is_not_installed_is_skipped_in_one_line(tmp_path, monkeypatch):
+    texts = family(random.Random(4), 6, 200, 2)
+    rows = [document(number, text) for number, text in enumerate(texts)]
+    table = real.score(real.documents(rows), real.ClassifySettings())
+    absent = peers.Peer("absent's index", "no_such_module", "absent", peers.datasketch)
+    monkeypatch.setattr(peers, "PEERS", (absent,))
+    lines = []
+    found = speed.measure(table, real.brute_force(table, 5), tmp_path, Here(), lines.append)
+    assert list(found["ways"]) == [speed.NEAR, speed.WHOLE]
+    assert "skipped absent's index: not installed: pip install absent" in lines
+    assert found["ways"][speed.NEAR].quality.missed == 0

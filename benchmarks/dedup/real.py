@@ -114,10 +114,26 @@ def brute_force(table: pa.Table, width: int) -> Pairs:
     return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)), sizes)
 
 
-def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, Any]:
+class Quality(NamedTuple):
+    """Pairs of ALIKE; missed: of which both stay; unlike: texts that left and that nothing that stays is UNLIKE, or more,
+    like."""
+
+    pairs: int
+    missed: int
+    unlike: int
+
+
+def judged(pairs: Pairs, given: npt.NDArray[np.bool_], stays: npt.NDArray[np.bool_]) -> Quality:
+    """What brute force says of what stays, of the documents that were given."""
+    alike = (pairs.similarity >= ALIKE) & given[pairs.one] & given[pairs.other]
+    stand_for = stays.copy()
+    stand_for[pairs.one[stays[pairs.other]]] = stand_for[pairs.other[stays[pairs.one]]] = True
+    both_stay = alike & stays[pairs.one] & stays[pairs.other]
+    return Quality(int(alike.sum()), int(both_stay.sum()), int((given & ~stand_for).sum()))
+
+
+def measure(table: pa.Table, pairs: Pairs, scratch: Path, pool: Pool) -> dict[str, Any]:
     """Pairs found and missed, removed pairs that are unlike, and what each source loses beside what brute force says."""
-    pairs = brute_force(table, ClassifySettings().shingle_words)
-    log(f"brute force: {int(np.count_nonzero(pairs.similarity >= ALIKE)):,} pairs of {ALIKE} or more")
     prepared = prepare(scratch / "real", (table.take(pa.array(np.arange(at, table.num_rows, 4))) for at in range(4)))
     commit, seconds = run_dedup(prepared, pool)
     number = {doc_id: at for at, doc_id in enumerate(table["doc_id"].to_pylist())}
@@ -125,7 +141,7 @@ def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, A
     lost = np.zeros(table.num_rows, np.bool_)
     lost[[number[each["doc_id"]] for each in drops]] = True
     alike = pairs.similarity >= ALIKE
-    both_stay = ~lost[pairs.one] & ~lost[pairs.other] & alike
+    quality = judged(pairs, np.ones_like(lost), ~lost)
     true, shares = _true(pairs, drops, number)
     excerpts = np.unique(pairs.held[pairs.excerpts()])
     excerpts_kept = [at for at in excerpts.tolist() if not lost[at] and _may_leave(at, pairs, lost)]
@@ -136,8 +152,8 @@ def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, A
         "documents": table.num_rows,
         "megabytes": prepared.text_bytes / 1e6,
         "seconds": seconds,
-        "pairs": int(alike.sum()),
-        "missed": int(both_stay.sum()),
+        "pairs": quality.pairs,
+        "missed": quality.missed,
         "removed": len(drops),
         "removed_below": int(np.count_nonzero(np.array(true) < UNLIKE)),
         "smallest_similarity": float(min(true, default=1.0)),

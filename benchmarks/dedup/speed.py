@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from benchmarks.dedup import peers
-from benchmarks.dedup.stages import prepare, run_dedup
+from benchmarks.dedup.real import Pairs, Quality, judged
+from benchmarks.dedup.stages import dropped, prepare, run_dedup
 from benchmarks.extract.packages import Log
 from benchmarks.filter.speed import one_core
 from filters.minhash import signatures
@@ -21,12 +22,25 @@ from pipelines.engine import Commit
 from pipelines.pool import Pool
 
 ROUNDS = 3
+NEAR, WHOLE = "ours: signatures, near duplicates", "ours: excerpts and older versions too"
 _PARTS = 4
-_OF_DATASKETCH = 4  # it gets a part of the texts: its time grows with their number, or faster
 
 
-def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, Any]:
-    """MB/s of signatures; seconds of the stage and of each peer over all texts, signatures included for all.
+class Way(NamedTuple):
+    """A way to remove near duplicates: how long it took over how much text, what stayed, and what brute force says."""
+
+    seconds: float
+    megabytes: float
+    kept: int
+    quality: Quality
+
+    @property
+    def speed(self) -> float:
+        return self.megabytes / self.seconds
+
+
+def measure(table: pa.Table, pairs: Pairs, scratch: Path, pool: Pool, log: Log) -> dict[str, Any]:
+    """MB/s of signatures; the stage and each peer that is installed over all texts, signatures included for all.
 
     The peers find no excerpts and know no versions, so the stage is measured without these, and whole.
     """
@@ -36,46 +50,59 @@ def measure(table: pa.Table, scratch: Path, pool: Pool, log: Log) -> dict[str, A
         read = min(_seconds(lambda: read_stream(texts)) for _ in range(ROUNDS))
         stream = read_stream(texts)
         signed = min(_seconds(lambda: _sign(stream)) for _ in range(ROUNDS))
-    near = whole = float("inf")
+    near, whole = [], []
     for number in range(ROUNDS):
-        _, seconds = _run(table, scratch / f"near-{number}", pool, contained=None, versions=None)
-        near = min(near, seconds)
-        commit, seconds = _run(table, scratch / f"whole-{number}", pool)
-        whole = min(whole, seconds)
+        near.append(_run(table, scratch / f"near-{number}", pool, contained=None, versions=None, boilerplate=None))
+        whole.append(_run(table, scratch / f"whole-{number}", pool))
         log(
-            f"ours, round {number + 1} of {ROUNDS}: near duplicates {near:.2f} s, excerpts and versions too {whole:.2f} s"
+            f"ours, round {number + 1} of {ROUNDS}: near duplicates {near[-1][1].seconds:.2f} s, excerpts and versions too {whole[-1][1].seconds:.2f} s"
         )
-    strings = texts.to_pylist()
-    theirs = peers.datatrove(strings, scratch / "datatrove", pool.workers)
-    log(f"datatrove: {theirs.seconds:.1f} s")
-    some = strings[::_OF_DATASKETCH]
-    index = peers.datasketch(some)
-    log(f"datasketch, {len(some):,} texts: {index.seconds:.1f} s")
     signatures_s = (read + signed) / pool.workers
+    ways = {}
+    for name, runs in ((NEAR, near), (WHOLE, whole)):
+        fastest = min((outcome for _, outcome in runs), key=lambda outcome: outcome.seconds)
+        ways[name] = _way(fastest._replace(seconds=fastest.seconds + signatures_s), table, pairs)
+    for peer in peers.PEERS:
+        if not peer.installed():
+            log(f"skipped {peer.name}: not installed: pip install {peer.install}")
+            continue
+        some = texts.take(pa.array(np.arange(0, len(texts), peer.part))).to_pylist()
+        outcomes = [peer.run(some, scratch / peer.module, pool.workers) for _ in range(peer.rounds)]
+        fastest = min(outcomes, key=lambda outcome: outcome.seconds)
+        ways[peer.name] = _way(fastest, table, pairs, peer.part)
+        log(f"{peer.name}, {len(some):,} texts: {fastest.seconds:.1f} s")
     return {
-        "documents": len(strings),
+        "documents": table.num_rows,
         "megabytes": megabytes,
         "workers": pool.workers,
         "signature_mb_per_s": megabytes / signed,
         "signature_with_words_mb_per_s": megabytes / (read + signed),
-        "ours_s": near + signatures_s,
-        "whole_s": whole + signatures_s,
-        "kept": commit.counts.rows,
-        "peak_memory": commit.peak_memory,
-        "datatrove_s": theirs.seconds,
-        "datatrove_kept": len(theirs.kept),
-        "datasketch_s_per_mb": index.seconds / (sum(len(text.encode()) for text in some) / 1e6),
+        "peak_memory": whole[-1][0].peak_memory,
+        "ways": ways,
     }
+
+
+def _way(outcome: peers.Outcome, table: pa.Table, pairs: Pairs, part: int = 1) -> Way:
+    """`part`: it got one in so many texts."""
+    given, stays = np.zeros(table.num_rows, np.bool_), np.zeros(table.num_rows, np.bool_)
+    given[::part] = True
+    stays[[number * part for number in outcome.kept]] = True
+    size = table["text"].filter(pa.array(given)).nbytes
+    return Way(outcome.seconds, size / 1e6, len(outcome.kept), judged(pairs, given, stays))
 
 
 def _sign(stream: Stream) -> None:
     signatures(shingles_of(stream, peers.WIDTH), peers.BANDS * peers.ROWS)
 
 
-def _run(table: pa.Table, directory: Path, pool: Pool, **settings: Any) -> tuple[Commit, float]:
+def _run(table: pa.Table, directory: Path, pool: Pool, **settings: Any) -> tuple[Commit, peers.Outcome]:
     shutil.rmtree(directory, ignore_errors=True)
     slices = (table.take(pa.array(np.arange(at, table.num_rows, _PARTS))) for at in range(_PARTS))
-    return run_dedup(prepare(directory, slices, **settings), pool)
+    prepared = prepare(directory, slices, **settings)
+    commit, seconds = run_dedup(prepared, pool)
+    lost = {each["doc_id"] for each in dropped(prepared.run, commit)}
+    kept = {number for number, doc_id in enumerate(table["doc_id"].to_pylist()) if doc_id not in lost}
+    return commit, peers.Outcome(seconds, kept)
 
 
 def _seconds(work: Any) -> float:
