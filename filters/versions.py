@@ -18,6 +18,8 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _LAST = 1_000_000
+# Most URLs have no segment that may be one, and need no closer look.
+_MAY_HAVE = re.compile(rf"(?:^|/)(?:v?\d[^/]*|{'|'.join(sorted(_RELEASED | _UNRELEASED))})/", re.IGNORECASE)
 
 
 class VersionedPage(NamedTuple):
@@ -29,6 +31,8 @@ class VersionedPage(NamedTuple):
 
 def versioned(url: str) -> VersionedPage | None:
     """The page and version of a URL or path; None where no part of it is a version. The first that may be one is."""
+    if not _MAY_HAVE.search(url):
+        return None
     parts = urlsplit(url) if "://" in url else None
     host, path = (parts.netloc, parts.path) if parts else ("", url)
     segments = path.split("/")

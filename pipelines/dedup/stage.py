@@ -33,6 +33,7 @@ from pipelines.run import Run
 
 _MOST_ROUNDS = 64  # of the search for components; it takes some six
 _DOCUMENTS = 150_000  # whose rows a worker holds at once in the steps over buckets
+_FEWEST = 2  # buckets, so that a small machine's workers share what is left to do at the end
 _FEW = 20  # documents of a source; one of fewer may lose what it will
 
 
@@ -78,7 +79,7 @@ class _Steps:
         self.own = [each for each in work.inputs if each.own]
         self.earlier = len(work.inputs) - len(self.own)  # parts of snapshots; they come first
         rows = sum(each.rows or 0 for each in work.inputs)
-        self.buckets = min(work.run.recipe.parts, 1 + rows // _DOCUMENTS)  # no result depends on it
+        self.buckets = min(work.run.recipe.parts, max(_FEWEST, 1 + rows // _DOCUMENTS))  # no result depends on it
         self.contents = [each.content for each in work.inputs]
         self.common = {"buckets": self.buckets, "parts": len(work.inputs), "earlier": self.earlier}
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from filters import verdict
 from filters.clusters import choose, contain, supersede
 from filters.runs import runs_of
-from filters.shingles import Sets, shingle_sets, shingles_of
+from filters.shingles import shingle_sets, shingles_of
 from filters.stream import read_stream
 from manifests.load import load_licences
 from manifests.models import FilterSettings
@@ -24,11 +24,13 @@ from pipelines.dedup.tables import (
     MERITS,
     REPLACED,
     SHINGLES,
+    bytes_of,
     numbers_of,
     pages_of,
     part_and_row,
     place_of,
     send,
+    sets_of,
 )
 from pipelines.engine import Job
 from pipelines.extract.licences import class_of
@@ -50,8 +52,7 @@ def send_shingles(job: Job) -> Part:
     members = members.filter(members["first"])
     table = read_table(job.spec["input"], ["signature", "text"]).take(members["row"])
     sets = shingle_sets(shingles_of(read_stream(table["text"].combine_chunks()), job.spec["width"]))
-    shingles = pa.LargeListArray.from_arrays(pa.array(sets.offsets), pa.array(sets.hashes))
-    columns = {"vertex": members["vertex"], "signature": table["signature"], "shingles": shingles}
+    columns = {"vertex": members["vertex"], "signature": table["signature"], "shingles": bytes_of(sets)}
     return send(job, pa.table(columns, schema=SHINGLES), numbers_of(members, "component"), job.spec["buckets"])
 
 
@@ -99,9 +100,8 @@ def choose_survivors(job: Job) -> Part:
     survivor, reason, similarity = _stand_for(facts, job)
     size = np.bincount(survivor[reason <= _NEAR_DUPLICATE], minlength=len(survivor))
     place = numbers_of(facts, "place")
-    is_earlier = place < np.uint64(
-        job.spec["earlier"] << 32
-    )  # a snapshot may have given it up, and is told in any case
+    # A snapshot may have given a document up, so those of snapshots are told in any case.
+    is_earlier = place < np.uint64(job.spec["earlier"] << 32)
     told = np.flatnonzero((np.bincount(survivor, minlength=len(survivor))[survivor] > 1) | is_earlier)
     told = told[np.argsort(survivor[told], kind="stable")]  # a cluster together, its survivor first
     heads = np.flatnonzero(survivor[told] == told)
@@ -148,11 +148,11 @@ def _stand_for(facts: pa.Table, job: Job) -> tuple[Places, Places, Shares]:
     order = np.argsort(first)
     component = numbers_of(facts, "component")[first[order]]
     begins, _ = runs_of(component)
-    table = read_bucket(job.spec["shingles"], job.spec["bucket"], SHINGLES).sort_by("vertex")
-    table = table.take(pa.array(np.searchsorted(numbers_of(table, "vertex"), vertices[order])))
-    shingles = table["shingles"].combine_chunks()
-    sets = Sets(shingles.flatten().to_numpy(), shingles.offsets.to_numpy())
-    signed, spec = signatures_of(table["signature"]), job.spec
+    table = read_bucket(job.spec["shingles"], job.spec["bucket"], SHINGLES)
+    known = numbers_of(table, "vertex")
+    by_vertex = np.argsort(known)
+    table = table.take(pa.array(by_vertex[np.searchsorted(known[by_vertex], vertices[order])]))
+    sets, signed, spec = sets_of(table["shingles"]), signatures_of(table["signature"]), job.spec
     ends = np.append(begins, len(order)).astype(np.int64)
     chosen = choose(sets, signed, ends, spec["threshold"], spec["bands"], spec["rows"])
     rank = np.empty(len(order), np.int64)
