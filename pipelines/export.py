@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines import storage
+from pipelines.dedup.against import RESTORED, SUPERSEDED, snapshots
 from pipelines.engine import (
     Input,
     Job,
@@ -27,7 +30,13 @@ from pipelines.parts import Counts, Part, find_part, read_footer, read_table, wr
 from pipelines.run import Run
 from pipelines.schema import RECORDS, table_of
 
-_RECORD = pa.struct([(name, RECORDS.field(name).type) for name in ("file", "row", "digest", "fetched_at")])
+# `run`: the earlier run, as the recipe names it, whose crawl has the record; null: the run's own.
+_RECORD = pa.struct(
+    [
+        ("run", pa.string()),
+        *((name, RECORDS.field(name).type) for name in ("file", "row", "digest", "fetched_at")),
+    ]
+)
 _TOLD = (
     "doc_id", "revision", "url", "source", "category", "licence", "licence_evidence", "opt_out",
     "title", "language", "parents", "kind", "cluster_id", "copies", "edits",
@@ -47,23 +56,42 @@ _ATTRIBUTED = (
 
 
 def _inputs(run: Run) -> Sequence[Input]:
-    """The shards; in a run also the documents, and the records that they were made from."""
+    """The shards; in a run also the documents, the records that they were made from, and what they supersede."""
     if run.plain_inputs:
         return plain_files(run)
-    return [*parts_before(run, "export"), *_documents(run), *_records(run)]
+    documents = _documents(run)
+    records = {each.name: each for part in documents for each, _ in _records_of(run, part)}
+    return [*parts_before(run, "export"), *documents, *records.values(), *_superseded(run)]
 
 
 def _documents(run: Run) -> list[Input]:
     return parts_before(run, "tokenize")
 
 
-def _records(run: Run) -> list[Input]:
-    commit = read_commit(run.directory("extract"))
+def _records_of(run: Run, documents: Input) -> list[tuple[Input, str | None]]:
+    """The records that documents of a part may be of: those of its bucket; or, with the earlier run's name, all of the
+    run that they come back from."""
+    name = documents.name.split("/")[-1]
+    if not name.startswith(f"{RESTORED}-"):
+        return [(each, None) for each in _beside(run, "extract", "records") if each.name.endswith(f"/{name}.parquet")]
+    number = int(name.rpartition("-")[2])
+    earlier, named = snapshots(run)[number], run.recipe.dedup.against[number]
+    records = _beside(earlier.run, "extract", "records") if documents.rows else []
+    return [(replace(each, name=f"against-{number}/{each.name}"), named) for each in records]
+
+
+def _superseded(run: Run) -> list[Input]:
+    return _beside(run, "dedup", SUPERSEDED)
+
+
+def _beside(run: Run, stage: str, folder: str) -> list[Input]:
+    """The tables of a folder beside the parts of a stage."""
+    commit = read_commit(run.directory(stage))
     return [
-        Input(f"extract/{name}", storage.join(run.directory("extract"), name), digest)
+        Input(f"{stage}/{name}", storage.join(run.directory(stage), name), digest)
         for part in (commit.parts if commit else [])
         for name, digest in part.side.items()
-        if name.startswith("records/")
+        if name.startswith(f"{folder}/")
     ]
 
 
@@ -78,6 +106,7 @@ def _make(work: Work) -> Result:
     parts = work.make(jobs)
     if not work.run.plain_inputs:
         parts += work.make(_lineage_jobs(work), "lineage")
+        parts += work.make(_superseded_jobs(work), "superseded")
         attributions = work.make(_attribution_jobs(work), "attribution")
         parts += attributions
         _write_attribution(work, attributions)
@@ -108,24 +137,41 @@ def export_shard(job: Job) -> Part:
 
 
 def _lineage_jobs(work: Work) -> list[Job]:
-    """One job for each part of documents; parts of one bucket share their records."""
-    records = {each.name.rpartition("/")[2]: each for each in _records(work.run)}
+    """One job for each part of documents."""
     jobs = []
     for each in _documents(work.run):
-        beside = records.get(each.name.split("/")[-1] + ".parquet")
-        spec = {"documents": each.url, "records": beside.url if beside else None}
+        records = _records_of(work.run, each)
+        spec = {"documents": each.url, "records": [(of.url, run) for of, run in records]}
         name = "lineage/" + each.name.replace("/", "-")
-        jobs.append(work.job(tell_lineage, "", name, [each.content, beside.content if beside else ""], spec))
+        ingredients = [each.content, *([of.content, run] for of, run in records)]
+        jobs.append(work.job(tell_lineage, "", name, ingredients, spec))
     return jobs
+
+
+def _superseded_jobs(work: Work) -> list[Job]:
+    """One job for each table of documents of earlier runs that leave for new ones."""
+    return [
+        work.job(copy_superseded, "", each.name.removeprefix("dedup/").removesuffix(".parquet"), [each.content],
+                 {"input": each.url})
+        for each in _superseded(work.run)
+    ]  # fmt: skip
+
+
+def copy_superseded(job: Job) -> Part:
+    """Which documents of earlier exports are no part of the corpus any more, and what stands for each."""
+    table = read_table(job.spec["input"])
+    return write_part(job.directory, job.name, job.key, table, Counts(rows=table.num_rows), {})
 
 
 def tell_lineage(job: Job) -> Part:
     """Of each document in the shards: URL, licence, edits, copies, parents, and the records it was made from."""
     documents = read_table(job.spec["documents"], list(_TOLD))
     records: dict[str, list[dict[str, Any]]] = {}
-    if job.spec["records"]:
-        for row in read_table(job.spec["records"]).to_pylist():
-            records.setdefault(row["doc_id"], []).append({field.name: row[field.name] for field in _RECORD})
+    for url, run in job.spec["records"]:
+        table = read_table(url)
+        for row in table.filter(pc.is_in(table["doc_id"], documents["doc_id"])).to_pylist():
+            of_run = {"run": run, **row}
+            records.setdefault(row["doc_id"], []).append({field.name: of_run[field.name] for field in _RECORD})
     schema = pa.schema([*documents.schema, ("records", pa.list_(_RECORD))])
     rows = [{**row, "records": records.get(row["doc_id"], [])} for row in documents.to_pylist()]
     table = table_of(rows, schema)
@@ -168,4 +214,4 @@ def _write_attribution(work: Work, parts: Sequence[Part]) -> None:
     storage.write_bytes(storage.join(work.directory, "ATTRIBUTION.txt"), ("\n".join(lines) + "\n").encode())
 
 
-STAGE = Stage("export", 2, "shard", _inputs, _settings, _make)
+STAGE = Stage("export", 3, "shard", _inputs, _settings, _make)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,10 @@ def syscorpus(*arguments: object, **environment: str) -> subprocess.CompletedPro
     )
 
 
-def make_run(recipe: Path, run: Path, workers: int = 2) -> str:
+def make_run(recipe: Path, run: Path, workers: int = 2, against: Sequence[Path] = ()) -> str:
     """Makes every stage of a run; returns what it printed. Raises AssertionError where it fails."""
-    done = syscorpus("run", "--recipe", recipe, "--run", run, "--workers", workers)
+    earlier = ("--against", *against) if against else ()
+    done = syscorpus("run", "--recipe", recipe, "--run", run, "--workers", workers, *earlier)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -146,7 +147,7 @@ def untraceable(run: Path) -> list[str]:
             faults.append(f"{identity}: no lineage")
             continue
         for place in row["records"]:
-            record = record_at(run / "crawl" / place["file"], place["row"])
+            record = record_at(Path(place["run"] or run) / "crawl" / place["file"], place["row"])
             if doc_id(record.url) != row["doc_id"] or record.digest != place["digest"]:
                 faults.append(f"{identity}: {place}")
     return faults
