@@ -25,6 +25,7 @@ from pipelines.pool import Pool
 PACKAGES = ("datasketch", "datatrove", "numba", "pyarrow", "ray", "rensa", "text-dedup")
 REPOSITORY = Path(__file__).resolve().parents[2]
 _GIB = 1 << 30
+_EQUAL = 1_000_000  # documents of one text
 _SNAPSHOTS = 1_000_000  # documents of `incremental`
 
 
@@ -55,6 +56,14 @@ def _real(inputs: Inputs) -> dict[str, Any]:
         "real sets, beside brute force",
         ["source", "documents", "lost", "like another by brute force"],
         [(name, each["documents"], each["lost"], each["alike"]) for name, each in found["sources"].items()],
+    )
+    report.table(
+        "boilerplate of real sets",
+        ["source", "pages", "of", "lines"],
+        [
+            (each["source"], each["pages"], each["of"], each["lines"].replace("\n", " / ")[:100])
+            for each in found["boilerplate"]
+        ],
     )
     caught = found["pairs"] - found["missed"]
     more = [name for name, each in found["sources"].items() if each["lost"] > each["alike"]]
@@ -105,16 +114,17 @@ def _speed(inputs: Inputs) -> dict[str, Any]:
 
 def _growth(inputs: Inputs) -> dict[str, Any]:
     found = growth.measure(inputs.sizes, inputs.scratch, inputs.pool, inputs.log)
+    equal = growth.measure_equal(_EQUAL, inputs.scratch, inputs.pool, inputs.log)
     rows = [
         (
-            f"{each['documents']:,}", f"{each['seconds']:.1f}", f"{each['microseconds_a_document']:.1f}",
+            f"{each['documents']:,}{' equal' if each is equal else ''}", f"{each['seconds']:.1f}", f"{each['microseconds_a_document']:.1f}",
             f"{each['peak_memory'] / _GIB:.2f}", f"{each['copies_found']:,}", f"{each['copies_known']:,}",
         )
-        for each in found
+        for each in (*found, equal)
     ]  # fmt: skip
     header = ["documents", "s", "us/document", "peak GiB of a worker", "copies found", "copies made"]
     report.table("growth", header, rows)
-    most = max(each["peak_memory"] for each in found)
+    most = max(each["peak_memory"] for each in (*found, equal))
     held = [Held("peak memory of a worker", f"{most / _GIB:.2f} GiB", "< 2 GiB", most < 2 * _GIB)]
     cost = {each["documents"]: each["microseconds_a_document"] for each in found}
     if {100_000, 10_000_000} <= cost.keys():
@@ -122,9 +132,9 @@ def _growth(inputs: Inputs) -> dict[str, Any]:
         held.append(
             Held("cost of a document at 10 million, times that at 100,000", f"{ratio:.2f}", "<= 1.3", ratio <= 1.3)
         )
-    right = all(each["copies_found"] >= 0.99 * each["copies_known"] for each in found)
+    right = all(each["copies_found"] >= 0.99 * each["copies_known"] for each in (*found, equal))
     held.append(Held("made copies found at each size", "all sizes" if right else "not at all", ">= 99 %", right))
-    return {"sizes": found, "targets": held}
+    return {"sizes": found, "equal": equal, "targets": held}
 
 
 def _incremental(inputs: Inputs) -> dict[str, Any]:

@@ -46,8 +46,15 @@ def parts(numbers: npt.NDArray[np.int64], parts_: int) -> Iterator[pa.Table]:
         yield _table(numbers[part::parts_])
 
 
-def _table(numbers: npt.NDArray[np.int64]) -> pa.Table:
-    texts = texts_of(numbers)
+def equal_parts(number: int, parts_: int) -> Iterator[pa.Table]:
+    """So many documents that all have one text."""
+    for part in range(parts_):
+        numbers = np.arange(part, number, parts_)
+        yield _table(numbers, texts_of(np.zeros(1, np.int64)).take(pa.array(np.zeros(len(numbers), np.int64))))
+
+
+def _table(numbers: npt.NDArray[np.int64], texts: pa.Array | None = None) -> pa.Table:
+    texts = texts_of(numbers) if texts is None else texts
     stream = read_stream(texts)
     shingles = shingles_of(stream, SHINGLE)
     rows = len(numbers)
