@@ -16,6 +16,7 @@ from filters.stream import Stream, read_stream
 from pipelines import filter, storage
 from pipelines.engine import Commit, read_commit, run_stage
 from pipelines.parts import read_table
+from pipelines.report import write_report
 from pipelines.run import Run
 from tests.dedup_runs import Here, dedup, document
 
@@ -178,3 +179,31 @@ def test_a_secret_half_in_a_run_of_lines_is_replaced_whole():
     assert chosen == [(begin - 30, begin + 10, "secret.key")]
     inside = [{"start": begin + 3, "end": begin + 10, "kind": "secret.key"}]
     assert filter._chosen(text, inside, [], lines, filter.FilterSettings()) == [(begin, len(text), "boilerplate")]
+
+
+def test_the_report_shows_the_lines_with_private_data_replaced(tmp_path):
+    said = "Questions go to jane.roe@corp-mail.net.\nThis page is part of the manual."
+    pages = [{**page(number), "text": page(number, notice=False)["text"] + f"\n\n{said}"} for number in range(60)]
+    run, _ = dedup(tmp_path, pages)
+    html = Path(write_report(run.url)).read_text(encoding="utf-8")
+    assert "docs: 1 pairs of lines" in html
+    assert "on 60 of 60 pages" in html
+    assert "This page is part of the manual." in html
+    assert "jane.roe" not in html
+
+
+def test_the_report_shows_what_only_an_older_version_says(tmp_path):
+    def lines(what: str, number: int) -> list[str]:
+        return [f"Line {at} of the page says what {what}{at} does when host{at} is asked." for at in range(number)]
+
+    old = "\n".join([*lines("unit", 20), *lines("old", 6)])
+    new = "\n".join([*lines("unit", 20), *lines("new", 60)])
+    rows = [
+        document(number, text, url=f"https://docs.example/docs/{version}/a.html")
+        for number, (version, text) in enumerate((("9.6", old), ("15", new)))
+    ]
+    run, commit = dedup(tmp_path, rows)
+    assert commit.counts.dropped == {"older_version": 1}
+    html = Path(write_report(run.url)).read_text(encoding="utf-8")
+    shown = html.partition("only the older one says:</small><pre>")[2].partition("</pre>")[0]
+    assert shown == "\n".join(lines("old", 6))
