@@ -98,7 +98,7 @@ class _Steps:
             )
             for index, each in enumerate(self.work.inputs)
         ]
-        return self.urls(step, self.work.make(jobs, f"dedup: {step.strip('_')}"))
+        return self._urls(step, self.work.make(jobs, f"dedup: {step.strip('_')}"))
 
     def of_buckets(
         self, function: Callable[[Job], Part], step: str, settings: Any, spec: Mapping[str, Any]
@@ -112,11 +112,28 @@ class _Steps:
             for bucket in range(self.buckets)
         ]
         parts = self.work.make(jobs, f"dedup: {step.strip('_')}")
-        return self.urls(step, parts), parts
+        return self._urls(step, parts), parts
 
-    def urls(self, step: str, parts: Sequence[Part]) -> list[str]:
-        """Where the parts of a step lie."""
-        return [storage.join(self.work.directory, step, f"{part.name}.parquet") for part in parts]
+    def of_made(
+        self,
+        parts: Sequence[Part],
+        function: Callable[[Job], Part],
+        step: str,
+        key: Sequence[Any],
+        spec: Mapping[str, Any],
+    ) -> list[str]:
+        """URLs of what a step makes of each part that the stage has made."""
+        inputs = self._urls("", parts)
+        jobs = [
+            self.work.job(function, step, part.name, [*key, at], {"input": url, "part": at, **self.common, **spec})
+            for at, (part, url) in enumerate(zip(parts, inputs, strict=True))
+        ]
+        return self._urls(step, self.work.make(jobs, f"dedup: {step.strip('_')}"))
+
+    def _urls(self, step: str, parts: Sequence[Part]) -> list[str]:
+        """Where the parts of a step lie; of none, those of the stage."""
+        place = storage.join(self.work.directory, step) if step else self.work.directory
+        return [storage.join(place, f"{part.name}.parquet") for part in parts]
 
 
 def _make(work: Work) -> Result:
@@ -233,19 +250,13 @@ def _find_boilerplate(steps: _Steps, parts: Sequence[Part], counted: Mapping[str
         if name.startswith(KEPT) and number >= boilerplate.FEWEST_PAGES and share is not None
     }
     key = [share, pages, [part.content for part in parts]]
-    found: list[str] = []
+    lines: list[str] = []
     if pages:
-        spec = {"share": share, "pages": pages}
-        jobs = [
-            work.job(
-                boilerplate.send_pairs, "_pairs", part.name, [*key, part.name],
-                {"input": storage.join(work.directory, f"{part.name}.parquet"), **steps.common, **spec},
-            )
-            for part in parts
-        ]  # fmt: skip
-        pairs = steps.urls("_pairs", work.make(jobs, "dedup: pairs"))
-        found, _ = steps.of_buckets(boilerplate.find_pairs, "_boilerplate", key, {"pairs": pairs, **spec})
-    job = work.job(boilerplate.join_boilerplate, "", "boilerplate", key, {"found": found})
+        spec = {"share": share, "pages": pages, "parts": len(parts)}
+        pairs = steps.of_made(parts, boilerplate.send_pairs, "_pairs", key, spec)
+        found, _ = steps.of_buckets(boilerplate.find_pairs, "_boilerplate", key, {**spec, "pairs": pairs})
+        lines = steps.of_made(parts, boilerplate.tell_lines, "_lines", key, {**spec, "found": found})
+    job = work.job(boilerplate.join_boilerplate, "", "boilerplate", key, {"lines": lines})
     return work.make([job], "dedup: boilerplate")[0]
 
 

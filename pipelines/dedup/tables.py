@@ -60,10 +60,11 @@ FACTS = pa.schema(
         *MERITS,
     ]
 )
-# Two lines that stand together at an edge of so many pages of a source; without them where they are rare.
-PAIR = pa.schema([("source", pa.string()), ("pair", pa.uint64()), ("pages", pa.int64()), ("lines", pa.string())])
-# Those of them that are boilerplate; `of`: the pages that the source has.
-BOILERPLATE = pa.schema([*PAIR, ("of", pa.int64())])
+# Two lines that stand together at an edge of so many pages of a source, and the first place where they do.
+PAIR = pa.schema([("source", pa.string()), ("pair", pa.uint64()), ("pages", pa.int64()), ("place", pa.uint64())])
+# Those of them that are boilerplate, without and with the lines; `of`: the pages that the source has.
+FOUND = pa.schema([*PAIR, ("of", pa.int64())])
+BOILERPLATE = pa.schema([*(FOUND.field(name) for name in ("source", "pair", "pages", "of")), ("lines", pa.string())])
 # What becomes of a document that is not alone.
 CHOICE = pa.schema(
     [
