@@ -68,6 +68,7 @@ def main(paths: Sequence[str]) -> None:
             classify_part(Job(classify_part, scored, name, name, specification))
             specification = {
                 "input": f"{scored}/{name}.parquet", "name": name, "settings": FilterSettings().model_dump(),
+                "boilerplate": None,
             }  # fmt: skip
             filter_part(Job(filter_part, kept, name, name, specification))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
