@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks.dedup import incremental, made, peers, real, speed
+from benchmarks.dedup import boilerplate, incremental, made, peers, real, speed
 from benchmarks.dedup.stages import dropped, prepare, run_dedup
 from tests.dedup_runs import Here, document, family
 from tests.dedup_runs import jaccard as true_jaccard
+from tests.test_boilerplate import NOTICE, page
 
 
 def test_the_copies_that_are_made_are_found_and_no_others(tmp_path):
@@ -34,6 +35,16 @@ def test_what_is_new_against_what_was_there_is_measured_beside_all_at_once(tmp_p
     assert found["kept_apart"] == found["kept_at_once"] == 600 - made.duplicates(600)
     assert found["differing"] == 0
     assert found["new"] == 60
+
+
+def test_what_the_filter_cuts_of_a_source_is_measured(tmp_path):
+    rows = [page(number, notice=number % 2 == 0) for number in range(60)]
+    table = real.documents(sorted(rows, key=lambda row: row["doc_id"]))
+    found = boilerplate.measure(table, tmp_path, Here(), lambda line: None)
+    (of_source,) = found["sources"].values()
+    assert (of_source["pages"], of_source["cut_pages"], of_source["lines"]) == (60, 30, [NOTICE])
+    whole = sum(len(row["text"].encode()) for row in rows)
+    assert of_source["cut_share"] == pytest.approx(30 * len(NOTICE.encode()) / whole, abs=1e-9)
 
 
 def test_a_document_is_made_the_same_in_any_part():

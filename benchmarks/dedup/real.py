@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,11 +24,8 @@ from filters.clusters import LARGER
 from filters.shingles import shingle_sets, shingles_of
 from filters.stream import read_stream
 from manifests.models import ClassifySettings
-from pipelines import storage
 from pipelines.classify import score
-from pipelines.parts import read_table
 from pipelines.pool import Pool
-from pipelines.run import Run
 
 PACKAGES = (
     "linux-doc-6.1",
@@ -165,7 +161,6 @@ def measure(table: pa.Table, pairs: Pairs, scratch: Path, pool: Pool) -> dict[st
         "contained_below": int(np.count_nonzero(np.array(shares) < HELD)),
         "excerpts": len(excerpts),
         "excerpts_kept": len(excerpts_kept),
-        "boilerplate": _boilerplate(prepared.run),
         "sources": {
             name: {
                 "documents": int((sources == name).sum()),
@@ -175,17 +170,6 @@ def measure(table: pa.Table, pairs: Pairs, scratch: Path, pool: Pool) -> dict[st
             for name in sorted(set(sources.tolist()))
         },
     }
-
-
-def _boilerplate(run: Run) -> list[dict[str, Any]]:
-    """The pairs of lines that were found; of each source the three on most pages."""
-    rows = read_table(storage.join(run.directory("dedup"), "boilerplate.parquet")).to_pylist()
-    seen: Counter[str] = Counter()
-    shown = []
-    for each in rows:
-        seen[each["source"]] += 1
-        shown += [each] if seen[each["source"]] <= 3 else []
-    return shown
 
 
 def _true(pairs: Pairs, drops: Sequence[dict[str, Any]], number: Mapping[str, int]) -> tuple[list[float], list[float]]:
