@@ -71,20 +71,20 @@ def spans_of(stream: Stream, known: Hashes) -> list[list[tuple[int, int]]]:
         first, last = stream.line_offsets[document : document + 2].tolist()
         words = np.diff(stream.line_words[first : last + 1])
         if words[~gone[first:last]].sum() > 0:
-            spans[document] = _runs(stream, document, gone[first:last], words)
+            spans[document] = _runs(stream, document, gone[first:last])
     return spans
 
 
-def _runs(stream: Stream, document: int, gone: npt.NDArray[np.bool_], words: Offsets) -> list[tuple[int, int]]:
-    """A run goes on over lines without words, and takes those behind it along."""
+def _runs(stream: Stream, document: int, gone: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """A run goes on over blank lines, and takes those behind it along."""
     base, end = stream.offsets[document : document + 2].tolist()
-    lines = stream.lines[stream.line_offsets[document] : stream.line_offsets[document + 1]].tolist()
+    lines = slice(*stream.line_offsets[document : document + 2].tolist())
     spans: list[tuple[int, int]] = []
     begin = -1
-    for place, is_gone, count in zip(lines, gone.tolist(), words.tolist(), strict=True):
+    for place, kind, is_gone in zip(stream.lines[lines].tolist(), stream.line_kinds[lines], gone, strict=True):
         if is_gone and begin < 0:
             begin = place
-        elif not is_gone and count and begin >= 0:
+        elif not is_gone and kind != BLANK and begin >= 0:
             spans.append((begin - base, place - base))
             begin = -1
     return [*spans, (begin - base, end - base)] if begin >= 0 else spans

@@ -87,6 +87,12 @@ def test_a_run_of_lines_is_cut_with_what_is_blank_behind_it():
     assert cut(f"It does this.\n\n{spread}\n", NOTICE) == "It does this.\n\n"
 
 
+def test_code_and_tables_behind_a_run_stay_whole():
+    for content in ("```\n{\nrun x\n}\n```", "| | |\n|---|---|\n| a | b |", "~~~ sh\nrm x\n~~~"):
+        assert cut(f"# Tool\n\n{NOTICE}\n\n{content}\n", NOTICE) == f"# Tool\n\n{content}\n"
+        assert cut(f"{content}\n\n{NOTICE}\n", NOTICE) == f"{content}\n\n"
+
+
 def test_one_line_alone_and_a_page_that_is_nothing_else_stay():
     first = NOTICE.split("\n")[0]
     for text in (f"{first}\n\nIt does this.", NOTICE, f"\n{NOTICE}\n\n"):

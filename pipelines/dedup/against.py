@@ -22,7 +22,7 @@ from pipelines.engine import Commit, Input, Job, StageError, read_commit, read_r
 from pipelines.parts import Counts, Part, read_table, write_part
 from pipelines.rows import drop_row, side_tables
 from pipelines.run import Run
-from pipelines.schema import CLUSTER, DROPPED, joined
+from pipelines.schema import CLUSTER, DOCUMENT, DROPPED, SCORES, joined
 from pipelines.shuffle import read_bucket
 
 SUPERSEDED, RESTORED = "superseded", "restored"
@@ -123,8 +123,7 @@ def find_replaced(job: Job) -> Part:
 def snapshot_part(job: Job) -> Part:
     """What the new run changes of a snapshot: documents that come back, and rows of those that leave."""
     gone: list[dict[str, Any]] = []
-    schema = joined(read_table(job.spec["inputs"][0]["input"]).schema, CLUSTER)
-    back = [schema.empty_table()]
+    back = [joined(joined(DOCUMENT, SCORES), CLUSTER).empty_table()]
     for each in job.spec["inputs"]:
         choices = read_bucket(job.spec["choices"], each["part"], CHOICE).sort_by("row")
         replaced = np.sort(numbers_of(read_bucket(job.spec["replaced"], each["part"], REPLACED), "row"))
