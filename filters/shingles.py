@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from filters.compiled import compiled
 from filters.hashing import GOLDEN, mix
@@ -60,10 +61,10 @@ def _sets(shingles: Shingles, below: int) -> Sets:
     return Sets(hashes[: offsets[-1]], offsets)
 
 
-def bytes_of(sets: Sets) -> list[bytes]:
-    """Each set as the bytes of its numbers."""
-    ends = sets.offsets.tolist()
-    return [sets.hashes[begin:end].tobytes() for begin, end in itertools.pairwise(ends)]
+def bytes_of(sets: Sets) -> pa.Array:
+    """The sets as a column of bytes; a list of numbers is many times slower to move and to write."""
+    ends = pa.py_buffer(4 * sets.offsets)
+    return pa.Array.from_buffers(pa.large_binary(), len(sets.offsets) - 1, [None, ends, pa.py_buffer(sets.hashes)])
 
 
 @compiled

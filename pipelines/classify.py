@@ -139,7 +139,7 @@ def score(documents: pa.Table, settings: ClassifySettings, tools: Tools | None =
     columns["language_score"] = [confidence for _, confidence in detected]
     columns["fold_hash"] = fold_hashes(stream)
     columns["signature"] = [row.tobytes() for row in signatures(shingles, settings.permutations)]
-    columns["sketch"] = bytes_of(sketches(shingles))
+    columns["sketch"] = bytes_of(sketches(shingles)).cast(pa.binary())
     columns["spans"] = [
         [{"start": start, "end": end, "kind": kind} for start, end, kind in spans] for spans in find_spans(stream)
     ]

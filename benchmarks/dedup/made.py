@@ -71,7 +71,7 @@ def _table(numbers: npt.NDArray[np.int64], texts: pa.Array | None = None) -> pa.
         "text": texts,
         "fold_hash": pa.array(fold_hashes(stream)),
         "signature": _packed(signatures(shingles, PERMUTATIONS)),
-        "sketch": pa.array(bytes_of(sketches(shingles))),
+        "sketch": bytes_of(sketches(shingles)).cast(pa.binary()),
         "words": pa.array(stream.column("words")),
     }
     schema = joined(DOCUMENT, SCORES)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from filters import verdict
 from filters.clusters import choose, contain, supersede
 from filters.runs import runs_of
-from filters.shingles import shingle_sets, shingles_of
+from filters.shingles import bytes_of, shingle_sets, shingles_of
 from filters.stream import read_stream
 from manifests.load import load_licences
 from manifests.models import FilterSettings
@@ -24,7 +24,6 @@ from pipelines.dedup.tables import (
     MERITS,
     REPLACED,
     SHINGLES,
-    bytes_of,
     numbers_of,
     pages_of,
     part_and_row,

@@ -118,12 +118,6 @@ def sets_of(column: pa.ChunkedArray) -> Sets:
     return Sets(held.view(np.uint32), (ends - ends[0]) // 4)
 
 
-def bytes_of(sets: Sets) -> pa.Array:
-    """Sets as a column of bytes; a list of numbers is many times slower to move and to write."""
-    ends = pa.py_buffer(4 * sets.offsets)
-    return pa.Array.from_buffers(pa.large_binary(), len(sets.offsets) - 1, [None, ends, pa.py_buffer(sets.hashes)])
-
-
 def place_of(part: int, row: npt.NDArray[np.integer]) -> Hashes:
     """The places of rows of a part."""
     place: Hashes = np.uint64(part << 32) + row.astype(np.uint64)
