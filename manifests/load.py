@@ -341,14 +341,14 @@ def _choose(
 ) -> tuple[list[Source], list[str]]:
     """The sources of a recipe in order of id, and a fault for each that is unknown or not on."""
     if recipe.sources is None:
-        chosen = [source for source in known.values() if source.status == "on"]
+        chosen = [source for source in known.values() if source.is_on]
         faults = [] if chosen else [f"{at('manifests')}: no source is on"]
         return sorted(chosen, key=lambda source: source.id), faults
     faults = []
     for index, name in enumerate(recipe.sources):
         if name not in known:
             faults.append(f"{at('sources', index)}: no source has the id {name!r}")
-        elif known[name].status != "on":
+        elif not known[name].is_on:
             faults.append(f"{at('sources', index)}: {name} is {known[name].status}: {known[name].reason}")
     chosen = [known[name] for name in set(recipe.sources) if name in known]
     return sorted(chosen, key=lambda source: source.id), faults

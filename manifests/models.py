@@ -7,6 +7,7 @@ All sizes are bytes, all times are seconds, all shares are fractions of one.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -214,35 +215,112 @@ class Farm(Model):
         return self
 
 
+class Bulk(Model):
+    """Where a source is offered in bulk, and which reader of `crawlers/bulk/readers/` brings it."""
+
+    reader: Identifier = Field(description="a file of crawlers/bulk/readers/")
+    url: str = Field(description="of the repository, dump, index or interface")
+    include: list[str] = Field(default=[], description="regular expressions over names inside; none: everything")
+    exclude: list[str] = Field(default=[], description="regular expressions over names inside")
+    pinned: str | None = Field(default=None, description="the commit, version or package that is read; null: the newest")
+    checksums: str | None = Field(default=None, description="URL of a file of checksums")
+    dated: str | None = Field(default=None, description="date of a dump, YYYY-MM-DD")
+    agreement: str | None = Field(default=None, description="terms under which the dump was handed out")
+    fields: dict[str, str] = Field(default={}, description="what a reader must know of the interface, by name")
+    offered: str = Field(default="", description="where programs are invited to it; robots.txt is not asked then")
+
+    @field_validator("url", "checksums")
+    @classmethod
+    def _is_url(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+            raise ValueError(f"{url!r} is not an http or https URL")
+        return url
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _compiles(cls, patterns: list[str]) -> list[str]:
+        return _compiled(patterns)
+
+    @field_validator("dated")
+    @classmethod
+    def _is_date(cls, dated: str | None) -> str | None:
+        if dated is not None:
+            date.fromisoformat(dated)
+        return dated
+
+
+class Politeness(Model):
+    """What a source asks of us beyond what the recipe gives every one; the slower of both holds."""
+
+    delay_s: float | None = Field(default=None, ge=0.0, le=300.0, description="between two requests to one host")
+    concurrency: int | None = Field(default=None, ge=1, le=64, description="requests at once to one host")
+    window: str | None = Field(default=None, description="hours of the day in UTC, as 22:00-06:00; null: all of them")
+    pages_per_day: int | None = Field(default=None, ge=1)
+    bytes_per_day: int | None = Field(default=None, ge=1024)
+
+    @field_validator("window")
+    @classmethod
+    def _is_window(cls, window: str | None) -> str | None:
+        if window is not None and not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d", window):
+            raise ValueError(f"{window!r} is not a span of hours such as 22:00-06:00")
+        return window
+
+
+class Confirmation(Model):
+    """A person's word that a source under review may be used."""
+
+    who: str = Field(min_length=1)
+    when: str = Field(description="YYYY-MM-DD")
+    why: str = Field(min_length=1)
+
+    @field_validator("when")
+    @classmethod
+    def _is_date(cls, when: str) -> str:
+        date.fromisoformat(when)
+        return when
+
+
+def _compiled(patterns: list[str]) -> list[str]:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    return patterns
+
+
 class Source(Model):
-    """One entry of `manifests/sites/`: a site to crawl."""
+    """One entry of `manifests/sites/`: a site to crawl, or what is offered in bulk."""
 
     id: Identifier
     name: str
     category: Identifier
-    kind: Literal["site"] = "site"
+    kind: Literal["site", "bulk"] = Field(default="site", description="crawled, or read in bulk")
+    format: Identifier = Field(default="html", description="what it is made of: html, sphinx, discourse, git ...")
     status: Literal["on", "review", "off"] = Field(
         description="on: fit to train on; review, off: not used until a person decides"
     )
     reason: str = Field(default="", description="why it is not on")
-    seeds: list[str] = Field(min_length=1, description="URLs of pages or sitemaps to begin with")
-    scope: list[str] = Field(min_length=1, description="regular expressions; a URL matches one, or is not fetched")
+    confirmed: Confirmation | None = Field(default=None, description="turns on a source under review")
+    homepage: str | None = None
+    seeds: list[str] = Field(default=[], description="URLs of pages or sitemaps to begin with")
+    scope: list[str] = Field(default=[], description="regular expressions; a URL matches one, or is not fetched")
     exclude: list[str] = Field(default=[], description="regular expressions; a URL that matches one is not fetched")
+    further_hosts: list[str] = Field(default=[], description="hosts that it lies on beside those of its seeds")
+    bulk: Bulk | None = None
     licence: str | None = Field(description="SPDX expression; null where it is not known")
     licence_evidence: str = Field(description="where the licence is stated")
+    licence_checked: bool = Field(default=True, description="false: told from memory, nobody has looked")
     language: str | None = Field(default=None, description="ISO 639-1, where the whole source has one")
+    expected_pages: int | None = Field(default=None, ge=1, description="pages or documents, estimated")
+    politeness: Politeness = Politeness()
     authority: int = Field(default=0, ge=-9, le=9, description="of copies, that of the source with more stays")
     farm: Farm | None = None
 
     @field_validator("scope", "exclude")
     @classmethod
     def _compiles(cls, patterns: list[str]) -> list[str]:
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-        return patterns
+        return _compiled(patterns)
 
     @field_validator("seeds")
     @classmethod
@@ -256,14 +334,26 @@ class Source(Model):
     def _states_its_case(self) -> Source:
         if self.status != "on" and not self.reason:
             raise ValueError(f"source {self.id} is {self.status!r}: give a reason")
+        if self.confirmed and self.status != "review":
+            raise ValueError(f"source {self.id} is {self.status!r}: only one under review can be confirmed")
+        if self.kind == "bulk" and self.bulk is None:
+            raise ValueError(f"source {self.id} is read in bulk: say under `bulk` from where")
+        if self.kind == "site" and not (self.seeds and self.scope):
+            raise ValueError(f"source {self.id} is crawled: give seeds and scope")
         if self.farm and any(not host.endswith(".localhost") for host in self.hosts):
             raise ValueError(f"source {self.id} is served on loopback: its seeds must be on *.localhost")
         return self
 
     @property
+    def is_on(self) -> bool:
+        """Whether it is fit to train on, or a person has said so."""
+        return self.status == "on" or self.confirmed is not None
+
+    @property
     def hosts(self) -> list[str]:
-        """Host names of the seeds, sorted, each once."""
-        return sorted({urlsplit(seed).hostname or "" for seed in self.seeds})
+        """Host names that are asked for it, sorted, each once."""
+        urls = self.seeds if self.kind == "site" else [self.bulk.url] if self.bulk else []
+        return sorted({urlsplit(url).hostname or "" for url in urls} | set(self.further_hosts))
 
 
 # ---------------------------------------------------------------- recipe: one model per stage
