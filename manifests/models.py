@@ -222,7 +222,7 @@ class Bulk(Model):
     url: str = Field(description="of the repository, dump, index or interface")
     include: list[str] = Field(default=[], description="regular expressions over names inside; none: everything")
     exclude: list[str] = Field(default=[], description="regular expressions over names inside")
-    pinned: str | None = Field(default=None, description="the commit, version or package that is read; null: the newest")
+    pinned: str | None = Field(default=None, description="commit, version or package; null: the newest")
     checksums: str | None = Field(default=None, description="URL of a file of checksums")
     dated: str | None = Field(default=None, description="date of a dump, YYYY-MM-DD")
     agreement: str | None = Field(default=None, description="terms under which the dump was handed out")
