@@ -8,10 +8,11 @@ import os
 import re
 import uuid
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from crawlers.content import dechunk, decode_body
@@ -27,6 +28,9 @@ _RECORD_MAGIC = b"WARC/1."
 #: What a record may have beyond its payload: WARC and HTTP head.
 _OVERHEAD = 1 << 20
 _DIGEST_ALGORITHMS = frozenset({"sha1", "sha256", "sha512", "md5"})
+_PROFILE = "http://netpreserve.org/warc/1.1/revisit/"
+NOT_MODIFIED = _PROFILE + "server-not-modified"
+IDENTICAL = _PROFILE + "identical-payload-digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,20 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A response that is in the WARC already: the digest of its payload, and when it was fetched."""
+
+    digest: str
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One response as stored. `payload` has no transfer coding, and still has its content coding."""
+    """One response as stored. `payload` has no transfer coding, and still has its content coding.
+
+    `about` is what the crawler noted of it (a metadata record beside it). One that `is_revisit` has no payload of
+    its own: the response that was stored earlier under the same URL and digest still stood at `fetched_at`.
+    """
 
     url: str
     status: int
@@ -62,6 +78,8 @@ class Record:
     length: int
     digest: str
     payload: bytes
+    about: Mapping[str, str] = field(default_factory=dict)
+    is_revisit: bool = False
 
     def header(self, name: str) -> str | None:
         """The first value of an HTTP header, by its name in lower case."""
@@ -72,7 +90,15 @@ class Record:
         return decode_body(self.payload, joined_header(self.headers, "content-encoding"), limit)
 
 
-def record_of(url: str, fetched_at: datetime, location: Location, head: bytes, payload: bytes) -> Record:
+def record_of(
+    url: str,
+    fetched_at: datetime,
+    location: Location,
+    head: bytes,
+    payload: bytes,
+    about: Mapping[str, str] = MappingProxyType({}),
+    is_revisit: bool = False,
+) -> Record:
     """The record that reading back a written response will give; ValueError where the head is no head."""
     status, headers = parse_head(head)
     return Record(
@@ -85,7 +111,9 @@ def record_of(url: str, fetched_at: datetime, location: Location, head: bytes, p
         offset=location.offset,
         length=location.length,
         digest=location.digest,
-        payload=payload,
+        payload=b"" if is_revisit else payload,
+        about=about,
+        is_revisit=is_revisit,
     )
 
 
@@ -93,49 +121,70 @@ def record_of(url: str, fetched_at: datetime, location: Location, head: bytes, p
 
 
 class WarcWriter:
-    """Appends response records to `00000.warc.gz`, `00001.warc.gz` … in a directory.
+    """Appends records to `00000.warc.gz`, `00001.warc.gz` … in a directory, none numbered below `first`.
 
     A file is closed when it has reached `warc_bytes`. On opening, what follows the last whole record
     of the last file (a write that a kill cut short) is cut off; of that file the first `whole` bytes
     are known to be good and are not read again.
     """
 
-    def __init__(self, directory: Path, warc_bytes: int, whole: int = 0) -> None:
+    def __init__(self, directory: Path, warc_bytes: int, whole: int = 0, first: int = 0) -> None:
         self._directory = directory
         self._warc_bytes = warc_bytes
         files = warc_files(directory)
-        self._number = int(files[-1].name.partition(".")[0]) if files else 0
+        last = number_of(files[-1].name) if files else 0
+        self._number = max(last, first)
         self._fd = -1
-        self._open(whole)
+        self._open(whole if self._number == last else 0)
 
     @property
     def file(self) -> str:
         """Name of the file that is written now."""
         return f"{self._number:05d}.warc.gz"
 
-    def append(self, url: str, fetched_at: datetime, head: bytes, body: bytes) -> tuple[Location, bytes]:
+    def append(
+        self,
+        url: str,
+        fetched_at: datetime,
+        head: bytes,
+        body: bytes,
+        about: Mapping[str, str] = MappingProxyType({}),
+        request: bytes = b"",
+        revisits: Earlier | None = None,
+    ) -> tuple[Location, bytes]:
         """Store a response; its bytes have reached the operating system when this returns.
 
         `head` is the status line and the headers as received, `body` what followed, without transfer
-        coding. Returns where the record lies, and the head as stored.
+        coding. `about` and `request` (as sent) become records that go before the response, in the same write. Where it
+        `revisits` what is stored already, only its head is. Returns where the response lies, and the head as stored.
         """
         if self._size >= self._warc_bytes:
             self.close()
             self._number += 1
             self._open(0)
         stored_head = _head_to_store(head, len(body))
-        digest = _sha1(body)
-        block = stored_head + b"\r\n\r\n" + body
-        fields = [
-            ("WARC-Type", "response"),
-            ("WARC-Target-URI", url),
-            ("WARC-Payload-Digest", digest),
-            ("WARC-Block-Digest", _sha1(block)),
-            ("Content-Type", "application/http; msgtype=response"),
-        ]
-        offset = self._size
-        length = self._write(_member(fields, fetched_at, block))
-        return Location(self.file, offset, length, digest), stored_head
+        digest = revisits.digest if revisits else _sha1(body)
+        block = stored_head + b"\r\n\r\n" + (b"" if revisits else body)
+        name = _record_id()
+        target = ("WARC-Target-URI", url)
+        before = b""
+        if about:
+            before = _beside(name, target, "metadata", "application/warc-fields", fetched_at, _fields_block(about))
+        if request:
+            kind = "application/http; msgtype=request"
+            before += _beside(name, target, "request", kind, fetched_at, request)
+        fields = [("WARC-Type", "revisit" if revisits else "response"), target, ("WARC-Payload-Digest", digest)]
+        if revisits:
+            fields += [
+                ("WARC-Profile", NOT_MODIFIED if _status_of(head) == b"304" else IDENTICAL),
+                ("WARC-Refers-To-Target-URI", url),
+                ("WARC-Refers-To-Date", _warc_date(revisits.fetched_at)),
+            ]
+        fields += [("WARC-Block-Digest", _sha1(block)), ("Content-Type", "application/http; msgtype=response")]
+        offset = self._size + len(before)
+        member = _member(fields, fetched_at, block, name)
+        self._write(before + member)
+        return Location(self.file, offset, len(member), digest), stored_head
 
     def close(self) -> None:
         """Make the file durable and close it."""
@@ -156,24 +205,28 @@ class WarcWriter:
                 ("Content-Type", "application/warc-fields"),
             ]
             block = b"software: syscorpus\r\nformat: WARC File Format 1.1\r\n"
-            self._write(_member(fields, datetime.now(UTC), block))
+            self._write(_member(fields, datetime.now(UTC), block, _record_id()))
 
-    def _write(self, member: bytes) -> int:
+    def _write(self, members: bytes) -> None:
         """Append all of it or nothing: a disk that is full leaves the file as it was."""
         done = 0
         try:
-            while done < len(member):
-                done += os.write(self._fd, member[done:])
+            while done < len(members):
+                done += os.write(self._fd, members[done:])
         except OSError:
             os.ftruncate(self._fd, self._size)
             raise
         self._size += done
-        return done
 
 
 def warc_files(directory: Path) -> list[Path]:
     """The WARC files that a writer made in a directory, in the order of writing."""
     return sorted(path for path in directory.glob("*.warc.gz") if re.fullmatch(r"\d{5,}\.warc\.gz", path.name))
+
+
+def number_of(name: str) -> int:
+    """The number of a WARC file that a writer made, by its name."""
+    return int(name.partition(".")[0])
 
 
 def whole_length(path: Path, start: int = 0) -> int:
@@ -194,12 +247,38 @@ def whole_length(path: Path, start: int = 0) -> int:
     return end
 
 
-def _member(fields: list[tuple[str, str]], date: datetime, block: bytes) -> bytes:
+def _beside(
+    response: str, target: tuple[str, str], kind: str, content_type: str, date: datetime, block: bytes
+) -> bytes:
+    """A record that belongs to a response, as a gzip member."""
+    fields = [("WARC-Type", kind), target, ("WARC-Concurrent-To", response), ("Content-Type", content_type)]
+    return _member(fields, date, block, _record_id())
+
+
+def _fields_block(fields: Mapping[str, str]) -> bytes:
+    """An application/warc-fields block; a value keeps to its line."""
+    lines = (f"{name}: {' '.join(value.split())}\r\n" for name, value in fields.items())
+    return "".join(lines).encode("utf-8", "replace")
+
+
+def _record_id() -> str:
+    return f"<urn:uuid:{uuid.uuid4()}>"
+
+
+def _warc_date(date: datetime) -> str:
+    return f"{date.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _status_of(head: bytes) -> bytes:
+    return head[:32].partition(b" ")[2].strip()[:3]
+
+
+def _member(fields: list[tuple[str, str]], date: datetime, block: bytes, name: str) -> bytes:
     lines = [
         "WARC/1.1",
-        *(f"{name}: {value}" for name, value in fields),
-        f"WARC-Date: {date.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        f"WARC-Record-ID: <urn:uuid:{uuid.uuid4()}>",
+        *(f"{field}: {value}" for field, value in fields),
+        f"WARC-Date: {_warc_date(date)}",
+        f"WARC-Record-ID: {name}",
         f"Content-Length: {len(block)}",
     ]
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
@@ -280,24 +359,25 @@ class _Window:
 
 
 def read_records(stream: BinaryIO, name: str, max_bytes: int, start: int = 0) -> Iterator[Record | Damage]:
-    """Every response and resource record of a .warc or .warc.gz file, and every damage to it.
+    """Every response, revisit and resource record of a .warc or .warc.gz file, and every damage to it.
 
     The first bytes decide whether the file is compressed, one gzip member a record. After damage,
     reading goes on at the next record that can be recognised: a damaged record costs itself alone, and
     gives one Damage. A record whose digest does not fit its payload is a Damage, one with more than
-    `max_bytes` of payload is Damage('too_large'). Records that hold no response (request, metadata,
-    revisit, warcinfo) are skipped. `name` is what the results call the file, `start` the offset in it at
-    which the stream begins. Memory: about one record.
+    `max_bytes` of payload is Damage('too_large'). Request and warcinfo records are skipped; what a metadata record says
+    goes with the response that follows it. `name` is what the results call the file, `start` the offset in it at which
+    the stream begins. Memory: about one record.
     """
     window = _Window(stream, start)
     window.fill(len(GZIP_MAGIC))
     compressed = window.data.startswith(GZIP_MAGIC[:2])
     next_record = _inflate if compressed else _cut
+    noted = _About("", {})
     while window.fill(1):
         offset = window.base
         try:
             raw, length = next_record(window, max_bytes + _OVERHEAD)
-            record = _parse_record(raw, Location(name, offset, length, ""), max_bytes)
+            found = _parse_record(raw, Location(name, offset, length, ""), max_bytes)
         except _UnreadableError as unreadable:
             yield Damage(name, offset, unreadable.error)
             if unreadable.own is not None:
@@ -307,8 +387,11 @@ def read_records(stream: BinaryIO, name: str, max_bytes: int, start: int = 0) ->
                 (_resynchronise_gzip if compressed else _resynchronise_plain)(window)
             continue
         window.drop(length)
-        if record is not None:
-            yield record
+        if isinstance(found, _About):
+            noted = found
+        elif found is not None:
+            own_id, record = found
+            yield replace(record, about=noted.fields) if noted.response == own_id else record
 
 
 def _inflate(window: _Window, limit: int | None) -> tuple[bytes, int]:
@@ -439,15 +522,37 @@ def _content_length(head: bytes) -> int:
     return int(value)
 
 
-def _parse_record(raw: bytes, at: Location, max_bytes: int) -> Record | None:
-    """The response in a whole WARC record, or None where it holds none. Damage ends at its end."""
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a metadata record says, and of which response, by its record id."""
+
+    response: str
+    fields: dict[str, str]
+
+
+def _parse_record(raw: bytes, at: Location, max_bytes: int) -> tuple[str, Record] | _About | None:
+    """The id and response in a whole WARC record, what it says of one, or None. Damage ends at its end."""
     try:
-        return _response(raw, at, max_bytes)
+        fields, block = _split_record(raw)
+        kind = fields.get("warc-type", "").lower()
+        if kind == "metadata":
+            return _About(fields.get("warc-concurrent-to", "-"), _fields_in(block))
+        if kind not in ("response", "resource", "revisit"):
+            return None
+        record = _response(kind, fields, block, at, max_bytes)
+        return (fields.get("warc-record-id", ""), record) if record else None
     except _UnreadableError as unreadable:
         raise _UnreadableError(unreadable.error, at.length) from None
 
 
-def _response(raw: bytes, at: Location, max_bytes: int) -> Record | None:
+def _fields_in(block: bytes) -> dict[str, str]:
+    """What an application/warc-fields block says, by name as written."""
+    pairs = (line.partition(":") for line in block.decode("utf-8", "replace").splitlines())
+    return {name.strip(): value.strip() for name, colon, value in pairs if colon}
+
+
+def _split_record(raw: bytes) -> tuple[dict[str, str], bytes]:
+    """The named fields of a whole WARC record, by their names in lower case, and its block."""
     head, separator, rest = raw.partition(b"\r\n\r\n")
     if not separator or not head.startswith(_RECORD_MAGIC):
         raise _UnreadableError("no WARC record")
@@ -455,11 +560,15 @@ def _response(raw: bytes, at: Location, max_bytes: int) -> Record | None:
     length = _content_length(head)
     if len(rest) < length or rest[length:].strip(b"\r\n"):
         raise _UnreadableError("bad_content_length")
-    kind, media_type = fields.get("warc-type", "").lower(), fields.get("content-type")
+    return fields, rest[:length]
+
+
+def _response(kind: str, fields: dict[str, str], block: bytes, at: Location, max_bytes: int) -> Record | None:
+    media_type = fields.get("content-type")
     if kind == "resource":
-        status, headers, payload = 200, list[tuple[str, str]](), rest[:length]
-    elif kind == "response" and (media_type or "").lower().startswith("application/http"):
-        http_head, payload = split_message(rest[:length])
+        status, headers, payload = 200, list[tuple[str, str]](), block
+    elif (media_type or "").lower().startswith("application/http"):
+        http_head, payload = split_message(block)
         try:
             status, headers = parse_head(http_head)
         except ValueError as error:
@@ -467,9 +576,14 @@ def _response(raw: bytes, at: Location, max_bytes: int) -> Record | None:
         media_type = header(headers, "content-type")
     else:
         return None
-    whole = dechunk(payload) if "chunked" in joined_header(headers, "transfer-encoding").lower() else None
-    digest = _checked_digest(fields.get("warc-payload-digest", ""), payload, whole)
-    payload = payload if whole is None else whole
+    stated = fields.get("warc-payload-digest", "")
+    if kind == "revisit":
+        # What it revisits is known by the digest alone; a payload of its own is none to use.
+        digest, payload = stated, b""
+    else:
+        whole = dechunk(payload) if "chunked" in joined_header(headers, "transfer-encoding").lower() else None
+        digest = _checked_digest(stated, payload, whole)
+        payload = payload if whole is None else whole
     if len(payload) > max_bytes:
         raise _UnreadableError("too_large")
     return Record(
@@ -483,6 +597,7 @@ def _response(raw: bytes, at: Location, max_bytes: int) -> Record | None:
         length=at.length,
         digest=digest,
         payload=payload,
+        is_revisit=kind == "revisit",
     )
 
 

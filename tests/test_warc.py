@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
 from crawlers.content import BodyError, dechunk, decode_body
-from crawlers.warc import Damage, Record, WarcWriter, read_records, warc_files
+from crawlers.warc import Damage, Earlier, Record, WarcWriter, read_records, warc_files
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html"
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -251,3 +251,60 @@ def test_the_reader_never_raises(data: bytes) -> None:
     for prefix in (b"", b"WARC/1.1\r\n", b"\x1f\x8b\x08"):
         read(prefix + data)
         read(gzip.compress(prefix + data))
+
+
+# ---------------------------------------------------------------- what stands beside a response
+
+
+def test_request_and_metadata_stand_before_their_response(tmp_path: Path) -> None:
+    """Theirs and ours read the same four records, and the note comes back with the response that it is of."""
+    writer = WarcWriter(tmp_path, 1 << 30)
+    request = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+    writer.append("http://h/a", WHEN, HEAD, b"one", {"robots": "Allow: /a", "note": "two\r\nlines é"}, request)
+    writer.append("http://h/b", WHEN, HEAD, b"two")
+    writer.close()
+    path = tmp_path / "00000.warc.gz"
+    with path.open("rb") as stream:
+        kinds = [record.rec_type for record in ArchiveIterator(stream)]
+    assert kinds == ["warcinfo", "metadata", "request", "response", "response"]
+    with path.open("rb") as stream:
+        types = [r.record_type for r in FastIterator(stream, parse_http=True, verify_digests=True)]
+    assert all(t in types for t in (WarcRecordType.metadata, WarcRecordType.request, WarcRecordType.response))
+    with path.open("rb") as stream:
+        first, second = read_records(stream, "f", 1 << 20)
+    assert isinstance(first, Record) and isinstance(second, Record)
+    assert first.about == {"robots": "Allow: /a", "note": "two lines é"}
+    assert second.about == {}
+
+
+def test_a_revisit_says_what_it_revisits_and_has_no_payload(tmp_path: Path) -> None:
+    writer = WarcWriter(tmp_path, 1 << 30)
+    place, _ = writer.append("http://h/a", WHEN, HEAD, b"one")
+    earlier = Earlier(place.digest, WHEN)
+    writer.append("http://h/a", WHEN, b"HTTP/1.1 304 Not Modified\r\nETag: x", b"", revisits=earlier)
+    writer.append("http://h/a", WHEN, HEAD, b"one", revisits=earlier)
+    writer.close()
+    path = tmp_path / "00000.warc.gz"
+    with path.open("rb") as stream:
+        theirs = [r.rec_headers for r in ArchiveIterator(stream, no_record_parse=False) if r.rec_type == "revisit"]
+    assert [h.get_header("WARC-Profile").rpartition("/")[2] for h in theirs] == [
+        "server-not-modified",
+        "identical-payload-digest",
+    ]
+    assert {h.get_header("WARC-Refers-To-Date") for h in theirs} == {"2026-01-02T03:04:05Z"}
+    with path.open("rb") as stream:
+        ours = [r for r in read_records(stream, "f", 1 << 20) if isinstance(r, Record)]
+    assert [(r.is_revisit, r.status, r.payload, r.digest) for r in ours] == [
+        (False, 200, b"one", place.digest),
+        (True, 304, b"", place.digest),
+        (True, 200, b"", place.digest),
+    ]
+
+
+def test_a_writer_that_is_told_a_first_number_leaves_the_files_before_it_alone(tmp_path: Path) -> None:
+    write(tmp_path, [b"one"])
+    before = (tmp_path / "00000.warc.gz").read_bytes()
+    writer = WarcWriter(tmp_path, 1 << 30, first=1)
+    assert writer.append("http://h/b", WHEN, HEAD, b"two")[0].file == "00001.warc.gz"
+    writer.close()
+    assert (tmp_path / "00000.warc.gz").read_bytes() == before
