@@ -180,7 +180,7 @@ class WarcWriter:
                 ("WARC-Refers-To-Target-URI", url),
                 ("WARC-Refers-To-Date", _warc_date(revisits.fetched_at)),
             ]
-        fields += [("WARC-Block-Digest", _sha1(block)), ("Content-Type", "application/http; msgtype=response")]
+        fields.append(("Content-Type", "application/http; msgtype=response"))
         offset = self._size + len(before)
         member = _member(fields, fetched_at, block, name)
         self._write(before + member)
@@ -279,6 +279,7 @@ def _member(fields: list[tuple[str, str]], date: datetime, block: bytes, name: s
         *(f"{field}: {value}" for field, value in fields),
         f"WARC-Date: {_warc_date(date)}",
         f"WARC-Record-ID: {name}",
+        f"WARC-Block-Digest: {_sha1(block)}",
         f"Content-Length: {len(block)}",
     ]
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
