@@ -3,7 +3,9 @@
 # make bench-extract   measures extraction against its peers (ARGS="--only code,truth --tools ours" for a part)
 # make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
 # make bench-dedup     measures what dedup finds, its speed beside peers, and its growth (ARGS="--only growth --sizes 1e7")
+# make bench-crawl     measures what the crawler keeps to and what it costs (ARGS="--only cpu,frontier --urls 1e7")
 # make crawl extract dedup ...   stages by name; each brings those that it needs (AGAINST="runs/may ...": new to these)
+# make run AGAIN=1     visits the sites of a run again, and makes what follows from what has changed
 
 PYTHON ?= python3
 RECIPE ?= manifests/recipes/demo.yaml
@@ -14,11 +16,12 @@ BIN := .venv/bin
 RUN_URL = $(if $(findstring ://,$(RUN)),$(RUN),$(abspath $(RUN)))
 CLUSTER_PYTHON ?= python3
 EARLIER = $(if $(AGAINST),--against $(AGAINST))
+VISIT = $(if $(AGAIN),--again)
 LOCK = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --quiet
 
 .PHONY: help setup run report test check lock submit clean accept-main-job accept-extract bench-extract \
-	accept-filter bench-filter accept-dedup bench-dedup $(STAGES)
+	accept-filter bench-filter accept-dedup bench-dedup accept-crawl bench-crawl $(STAGES)
 .DEFAULT_GOAL := help
 
 help:
@@ -46,10 +49,11 @@ setup: .venv/.ready
 	@touch $@
 
 run: setup
-	@$(BIN)/syscorpus run --recipe $(RECIPE) --run $(RUN) $(EARLIER)
+	@$(BIN)/syscorpus run --recipe $(RECIPE) --run $(RUN) $(EARLIER) $(VISIT)
 
 $(STAGES): setup
-	@$(BIN)/syscorpus $@ --recipe $(RECIPE) --run $(RUN) $(if $(filter crawl extract classify,$@),,$(EARLIER))
+	@$(BIN)/syscorpus $@ --recipe $(RECIPE) --run $(RUN) $(if $(filter crawl extract classify,$@),,$(EARLIER)) \
+		$(if $(filter crawl,$@),$(VISIT))
 
 extract: crawl
 classify: extract
@@ -95,6 +99,13 @@ bench-dedup: .venv/.bench
 # Needs 25 GB of disk for ten million documents.
 accept-dedup: .venv/.bench
 	@$(BIN)/python -m benchmarks.dedup --sizes 1e4,1e5,1e6,1e7 --check $(ARGS)
+
+bench-crawl: setup
+	@$(BIN)/python -m benchmarks.crawl $(ARGS)
+
+# Needs 3 GB of disk for ten million URLs.
+accept-crawl: setup
+	@$(BIN)/python -m benchmarks.crawl --urls 1e7 --check $(ARGS)
 
 accept-main-job: setup
 	$(BIN)/python -m benchmarks.accept_main_job

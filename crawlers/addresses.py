@@ -14,6 +14,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _TTL_S = 300.0
 _MAX_CACHED = 10_000
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All of IPv6 that is handed out to hosts (RFC 4291, 2.4); the rest is local, multicast, a translation or not yet used.
+_UNICAST = ipaddress.ip_network("2000::/3")
+#: Special by the registries of IANA, which the library of a Python release may not know yet in full, and one
+#: address that is public by its number and answers to machines in Azure with their keys.
+_SPECIAL = [
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "2001:db8::/32", "3fff::/20")
+]
 
 
 class PrivateAddressError(Exception):
@@ -29,9 +37,11 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if any(i is not None and not is_public(i) for i in inner):
+        inner = [address.sixtofour, *(address.teredo or ())]
+        if address not in _UNICAST or any(i is not None and not is_public(i) for i in inner):
             return False
+    if any(address in network for network in _SPECIAL):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

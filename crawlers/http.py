@@ -6,6 +6,8 @@ import re
 
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?!\d)")
 
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
+
 Headers = list[tuple[str, str]]
 
 
@@ -59,3 +61,11 @@ def header(headers: Headers, name: str) -> str | None:
 def joined_header(headers: Headers, name: str) -> str:
     """All values of a list header (RFC 9110, 5.3), joined by commas; empty where there is none."""
     return ", ".join(value for field, value in headers if field.lower() == name)
+
+
+def chunk_size(line: bytes) -> int:
+    """The size in the first line of a chunk (RFC 9112, 7.1), without its extensions; ValueError where it has none."""
+    size = line.partition(b";")[0].strip(b" \t\r")
+    if not _CHUNK_SIZE.fullmatch(size):
+        raise ValueError(f"no chunk size: {line[:40]!r}")
+    return int(size, 16)

@@ -16,6 +16,8 @@ class CrawlJob:
     `directory` is local and gets a sub-directory for each source. `connect_to` maps a host name to the
     `ip:port` to connect to instead. `version` goes into the User-Agent. `parent_pid`: the process with
     which the crawler dies, None for none. A host must be in the job of one process only.
+    `generation`: 1 for the first crawl of a source; a higher number goes over it again, once its crawl has ended.
+    `taken_down`: what must not be fetched again, as `crawlers.takedown` reads it.
     """
 
     sources: list[Source]
@@ -24,6 +26,8 @@ class CrawlJob:
     version: str
     connect_to: dict[str, str] = field(default_factory=dict)
     parent_pid: int | None = None
+    generation: int = 1
+    taken_down: list[dict[str, str]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """The job as text for `from_json`."""
@@ -35,6 +39,8 @@ class CrawlJob:
                 "version": self.version,
                 "connect_to": self.connect_to,
                 "parent_pid": self.parent_pid,
+                "generation": self.generation,
+                "taken_down": self.taken_down,
             },
             indent=1,
         )
@@ -50,4 +56,6 @@ class CrawlJob:
             version=values["version"],
             connect_to=values["connect_to"],
             parent_pid=values["parent_pid"],
+            generation=values["generation"],
+            taken_down=values["taken_down"],
         )

@@ -1,17 +1,13 @@
-"""Links of an HTML page and entries of a sitemap. Pure, and bounded for hostile input."""
+"""Links of an HTML page. Pure, and bounded for hostile input."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from io import BytesIO
 
-from lxml import etree
 from selectolax.lexbor import LexborHTMLParser
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding
 
 from crawlers import PRODUCT_TOKEN
-from crawlers.content import BodyError, decode_body
 from crawlers.optout import robots_meta_signals
 from crawlers.urls import canonical_url
 
@@ -20,9 +16,6 @@ MAX_PAGE_BYTES = 8 << 20
 MAX_LINK_TAGS = 100_000
 #: Bytes of one tag that are looked at. The parser's work is quadratic in the attributes of a tag.
 _MAX_TAG_BYTES = 2048
-#: https://www.sitemaps.org/protocol.html: bytes, inflated, and entries of one sitemap.
-MAX_SITEMAP_BYTES = 50 << 20
-MAX_SITEMAP_ENTRIES = 50_000
 
 # Only the tags that matter are handed to the parser, each as an <img>, which cannot nest: whatever a
 # page holds, there is no tree, so no depth, no misnested formatting to mend, and the time is linear.
@@ -105,50 +98,3 @@ def _target(name: str, tag: dict[str, str | None]) -> str | None:
         match = _REFRESH.match(tag.get("content") or "")
         return match[1] if match else None
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class Sitemap:
-    """Canonical URLs in a sitemap: pages of a urlset, further sitemaps of a sitemapindex."""
-
-    pages: list[str]
-    sitemaps: list[str]
-
-
-def read_sitemap(body: bytes, url: str) -> Sitemap:
-    """The entries of a sitemap or sitemap index, gzipped or not, up to the limits of the protocol.
-
-    What is no XML, or breaks off, gives what came before the fault. Entities are not resolved.
-    """
-    found = Sitemap([], [])
-    try:
-        if body[:2] == b"\x1f\x8b":
-            body = decode_body(body, "gzip", MAX_SITEMAP_BYTES)
-        for place, target in _sitemap_entries(body[:MAX_SITEMAP_BYTES]):
-            link = canonical_url(target, url)
-            if link is not None:
-                (found.sitemaps if place == "sitemap" else found.pages).append(link)
-    except (BodyError, etree.XMLSyntaxError):
-        pass
-    return found
-
-
-def _sitemap_entries(body: bytes) -> list[tuple[str, str]]:
-    """Pairs of the name of a `loc` element's parent and its text."""
-    entries: list[tuple[str, str]] = []
-    events = etree.iterparse(
-        BytesIO(body), events=("end",), recover=True, resolve_entities=False, no_network=True, load_dtd=False
-    )
-    for _, element in events:
-        parent = element.getparent()
-        if parent is None or not isinstance(element.tag, str):
-            continue
-        name, place = etree.QName(element).localname, etree.QName(parent).localname
-        if name == "loc" and place in ("url", "sitemap"):
-            entries.append((place, (element.text or "").strip()))
-            if len(entries) >= MAX_SITEMAP_ENTRIES:
-                break
-        elif name in ("url", "sitemap"):
-            element.clear()
-            parent.remove(element)
-    return entries

@@ -1,20 +1,30 @@
-"""What a crawl of one source came to, read from its frontier: all of it at the end, counts while it runs."""
+"""What a crawl of one source came to, read from its frontier: all of it at the end, where it stands while it runs."""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
-from crawlers.frontier import Kind, State, all_fates, count_states
+from crawlers.content import BodyError
+from crawlers.frontier import WALL, Kind, OriginState, State, all_fates, all_records, count_states, url_hash
+from crawlers.optout import AI_TXT_PATH, TDMREP_PATH
+from crawlers.robots import MAX_ROBOTS_BYTES
 from crawlers.urls import doc_id
+from crawlers.warc import Record, read_records
+
+#: Reasons for not fetching a URL that hold for what was fetched of it before.
+WITHDRAWING = frozenset({"gone", "robots_disallow"})
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A URL whose response is in a WARC file. `kind`: robots, sitemap or page; `status`: HTTP."""
+    """A record in a file of a source. `kind`: robots, signals, sitemap or page; `status`: HTTP."""
 
     url: str
     doc_id: str
@@ -26,6 +36,7 @@ class Fetched:
     length: int
     digest: str
     fetched_at: datetime
+    is_revisit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,74 +52,170 @@ class NotFetched:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The fate of every URL of a source, in URL order.
+    """Every record of a source, and the fate of every URL that has none of this generation, in URL order.
 
-    `unfinished`: URLs without a fate yet, none after a whole crawl. `ignored`: links that were never
-    URLs of the source, by reason (`out_of_scope`, `never_a_page`, `redirect_limit`, `sitemap_depth`).
+    `withdrawn`: URLs that have a record and are no longer to be used, with the reason: their site or index says that
+    they are gone, or its robots.txt forbids them now. `unfinished`: URLs without a fate yet, none after a whole crawl.
+    `ignored`: links that were never URLs of the source, by reason (`out_of_scope`, `never_a_page`, `redirect_limit`,
+    `trap` …). `walls`: pages that were a wall, by its kind.
     """
 
     fetched: list[Fetched]
     not_fetched: list[NotFetched]
+    withdrawn: dict[str, str]
     unfinished: list[str]
     ignored: dict[str, int]
+    walls: dict[str, int]
 
 
 def read_outcome(directory: Path) -> Outcome:
     """The outcome of the crawl in a source's directory; FileNotFoundError where there was none."""
-    outcome = Outcome([], [], [], {})
-    with closing(_open(directory)) as db:
+    with _opened(directory) as db:
+        outcome = Outcome([], [], {}, [], *_counters(db))
+        for url, kind, record in all_records(db):
+            outcome.fetched.append(
+                Fetched(
+                    url=url,
+                    doc_id=doc_id(url),
+                    kind=kind.name.lower(),
+                    status=record.status,
+                    content_type=record.content_type,
+                    file=record.file,
+                    offset=record.offset,
+                    length=record.length,
+                    digest=record.digest,
+                    fetched_at=datetime.fromisoformat(record.fetched_at),
+                    is_revisit=record.is_revisit,
+                )
+            )
         for fate in all_fates(db):
-            kind = fate.kind.name.lower()
-            if fate.state is State.DONE:
-                assert fate.status is not None and fate.file is not None and fate.offset is not None
-                assert fate.length is not None and fate.digest is not None and fate.fetched_at is not None
-                outcome.fetched.append(
-                    Fetched(
-                        url=fate.url,
-                        doc_id=doc_id(fate.url),
-                        kind=kind,
-                        status=fate.status,
-                        content_type=fate.content_type,
-                        file=fate.file,
-                        offset=fate.offset,
-                        length=fate.length,
-                        digest=fate.digest,
-                        fetched_at=datetime.fromisoformat(fate.fetched_at),
-                    )
+            if fate.state in (State.EXCLUDED, State.FAILED):
+                lost = NotFetched(
+                    url=fate.url,
+                    kind=fate.kind.name.lower(),
+                    reason=fate.reason or "",
+                    detail=fate.detail or "",
+                    failed=fate.state is State.FAILED,
                 )
-            elif fate.state in (State.EXCLUDED, State.FAILED):
-                outcome.not_fetched.append(
-                    NotFetched(fate.url, kind, fate.reason or "", fate.detail or "", fate.state is State.FAILED)
-                )
-            else:
+                outcome.not_fetched.append(lost)
+                if fate.record is not None and lost.reason in WITHDRAWING:
+                    outcome.withdrawn[fate.url] = lost.reason
+            elif fate.state is not State.DONE:
                 outcome.unfinished.append(fate.url)
-        outcome.ignored.update(db.execute("SELECT name, value FROM counter ORDER BY name"))
     return outcome
 
 
+def _counters(db: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int]]:
+    """Counts of links that were not taken, and of walls."""
+    counts: dict[str, int] = dict(db.execute("SELECT name, value FROM counter ORDER BY name"))
+    ignored = {name: value for name, value in counts.items() if not name.startswith(WALL)}
+    return ignored, {name.removeprefix(WALL): value for name, value in counts.items() if name.startswith(WALL)}
+
+
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Counts of a source's URLs: pages in the WARC, everything else with a fate, everything without."""
+class SiteTexts:
+    """The files of an origin that say what its pages may be used for, as they were last heard."""
 
-    pages: int
-    others: int
-    unfinished: int
+    robots_txt: bytes
+    tdmrep: bytes | None
+    ai_txt: bytes | None
 
 
-def progress(directory: Path) -> Progress:
+def read_site_texts(directory: Path) -> dict[str, SiteTexts]:
+    """What each site of a source says of the use of its pages, by origin."""
+    found = {}
+    with _opened(directory) as db:
+        for origin, robots_url in db.execute("SELECT origin, robots_url FROM origin ORDER BY origin").fetchall():
+            urls = (robots_url, origin + TDMREP_PATH, origin + AI_TXT_PATH)
+            robots_txt, tdmrep, ai_txt = (_payload(db, directory, url) for url in urls)
+            found[origin] = SiteTexts(robots_txt or b"", tdmrep, ai_txt)
+    return found
+
+
+def _payload(db: sqlite3.Connection, directory: Path, url: str) -> bytes | None:
+    row = db.execute(
+        "SELECT file, offset, length FROM record JOIN url ON record.id = url.payload WHERE url.hash = ?",
+        (url_hash(url),),
+    ).fetchone()
+    if row is None:
+        return None
+    file, offset, length = row
+    with (directory / file).open("rb") as stream:
+        stream.seek(offset)
+        record = next(read_records(BytesIO(stream.read(length)), file, 40 * MAX_ROBOTS_BYTES), None)
+    try:
+        return record.body(20 * MAX_ROBOTS_BYTES)[:MAX_ROBOTS_BYTES] if isinstance(record, Record) else None
+    except BodyError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where the crawl of a source stands.
+
+    `pages`: in the WARC in this generation, `others`: everything else with a fate, `unfinished`: everything without.
+    `bytes`: as stored, of this generation; `per_s`: records a second since it began. `blocked`: URLs by the reason
+    for which they were not fetched, `walls`: pages by the wall that they were; `closed`: origins that may not be asked,
+    with the reason.
+    """
+
+    generation: int = 0
+    pages: int = 0
+    others: int = 0
+    unfinished: int = 0
+    bytes: int = 0
+    per_s: float = 0.0
+    failed: int = 0
+    blocked: dict[str, int] = field(default_factory=dict)
+    walls: dict[str, int] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds until nothing is left to fetch, at the rate so far; None where there is no rate."""
+        return self.unfinished / self.per_s if self.per_s else None
+
+
+def progress(directory: Path) -> Status:
     """Where the crawl in a source's directory stands; another process may be at it. Zeros before it began."""
     try:
-        with closing(_open(directory)) as db:
-            counts = count_states(db)
+        with _opened(directory) as db:
+            return _status(db)
     except (FileNotFoundError, sqlite3.OperationalError):
-        return Progress(0, 0, 0)
-    pages = counts.get((Kind.PAGE, State.DONE), 0)
+        return Status()
+
+
+def _status(db: sqlite3.Connection) -> Status:
+    number, begun, first_file = db.execute(
+        "SELECT number, begun, first_file FROM generation ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    counts = count_states(db)
+    fetched, size, last = db.execute(
+        "SELECT COUNT(*), COALESCE(SUM(length), 0), MAX(fetched_at) FROM record WHERE file >= ?", (f"{first_file:05d}",)
+    ).fetchone()
     unfinished = sum(n for (_, state), n in counts.items() if state in (State.PENDING, State.LEASED))
-    return Progress(pages, sum(counts.values()) - pages - unfinished, unfinished)
+    pages = counts.get((Kind.PAGE, State.DONE), 0)
+    until = time.time() if unfinished else datetime.fromisoformat(last).timestamp() if last else begun
+    blocked = db.execute("SELECT reason, COUNT(*) FROM url WHERE state = ? GROUP BY reason", (State.EXCLUDED,))
+    closed = db.execute("SELECT origin, reason FROM origin WHERE state = ?", (OriginState.BLOCKED,))
+    return Status(
+        generation=number,
+        pages=pages,
+        others=sum(counts.values()) - pages - unfinished,
+        unfinished=unfinished,
+        bytes=size,
+        per_s=fetched / max(until - begun, 1.0),
+        failed=sum(n for (_, state), n in counts.items() if state is State.FAILED),
+        blocked=dict(blocked.fetchall()),
+        walls=_counters(db)[1],
+        closed=dict(closed.fetchall()),
+    )
 
 
-def _open(directory: Path) -> sqlite3.Connection:
+@contextmanager
+def _opened(directory: Path) -> Iterator[sqlite3.Connection]:
     path = directory / "frontier.sqlite"
     if not path.exists():
         raise FileNotFoundError(f"no crawl in {directory}")
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        yield db

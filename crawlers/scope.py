@@ -15,7 +15,7 @@ _NEVER_A_PAGE = re.compile(
     r"|patch|diff|rss|atom|swf)\Z",
     re.IGNORECASE,
 )
-_SITEMAP = re.compile(r"sitemap[^/]*\.xml(?:\.gz)?\Z", re.IGNORECASE)
+_SITEMAP = re.compile(r"sitemap[^/]*\.(?:xml|txt)(?:\.gz)?\Z", re.IGNORECASE)
 
 
 class Scope:
@@ -27,8 +27,13 @@ class Scope:
         self._hosts = frozenset(source.hosts)
 
     def admits(self, url: str) -> bool:
-        """Whether a canonical URL matches a scope pattern, from its beginning, and no exclusion anywhere."""
-        return any(p.match(url) for p in self._scope) and not any(p.search(url) for p in self._exclude)
+        """Whether a canonical URL is on a host of the source, matches a scope pattern from its beginning, and no
+        exclusion anywhere. A host that the source does not name may be another's, and has one owner."""
+        return (
+            host_of(url) in self._hosts
+            and any(p.match(url) for p in self._scope)
+            and not any(p.search(url) for p in self._exclude)
+        )
 
     def admits_sitemap(self, url: str) -> bool:
         """Whether a sitemap may be fetched: it is in scope, or on a host of the source."""

@@ -1,19 +1,20 @@
-"""The crawl of one source, without a network: frontier, WARC, robots rules and scope together."""
+"""The crawl of one source, without a network: frontier, WARC, rules, traps and scope together."""
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 
-from crawlers.content import BodyError
 from crawlers.frontier import (
     Changes,
-    Fate,
     Frontier,
     Kind,
     Lease,
@@ -25,18 +26,33 @@ from crawlers.frontier import (
     Stored,
     Unfetched,
 )
+from crawlers.hours import Allowance
 from crawlers.http import header, parse_head
-from crawlers.robots import MAX_CRAWL_DELAY_S, MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, RobotsRules
 from crawlers.scope import Scope, is_sitemap_name
-from crawlers.urls import canonical_url, origin_of, path_of
-from crawlers.visit import Visit, redirect_target, sitemap_links, visit
-from crawlers.warc import Record, WarcWriter, read_records, record_of, warc_files
+from crawlers.site_files import SiteFiles
+from crawlers.takedown import Takedowns
+from crawlers.traps import Traps
+from crawlers.urls import canonical_url, doc_id, origin_of
+from crawlers.visit import LLMS_FULL_TXT, LLMS_TXT, sitemap_links, visit
+from crawlers.warc import (
+    Earlier,
+    Record,
+    WarcWriter,
+    number_of,
+    payload_digest,
+    read_records,
+    record_of,
+    warc_files,
+)
 from manifests.models import CrawlSettings, Source
 
 #: Responses that may pass: tried again, and stored in no WARC.
 RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
 MAX_RETRY_AFTER_S = 3600.0
 MAX_SITEMAPS = 1000
+#: A file beside the frontier: by template of URLs, the share of pages that an earlier run kept.
+YIELDS = "yields.json"
+_DAY_S = 24 * 3600.0
 #: URLs leased, and records indexed, in one transaction.
 _LEASES = 32
 _BATCH = 50
@@ -49,23 +65,40 @@ class SourceSession:
     """Everything of one source's crawl that is not the network.
 
     On opening it recovers: what a kill left between WARC and frontier is read from the WARC and goes
-    the way of a live response. Raises FrontierLockedError where another process crawls the source.
+    the way of a live response. Where the frontier's generation has ended and a later one is asked for, it begins.
+    Raises FrontierLockedError where another process crawls the source.
     """
 
-    def __init__(self, source: Source, settings: CrawlSettings, directory: Path, lock_wait_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        source: Source,
+        settings: CrawlSettings,
+        directory: Path,
+        generation: int = 1,
+        taken_down: Iterable[Mapping[str, str]] = (),
+        lock_wait_s: float = 30.0,
+    ) -> None:
         self.source = source
         self._settings = settings
         self._directory = directory
         self._scope = Scope(source)
+        self._takedowns = Takedowns(taken_down)
         directory.mkdir(parents=True, exist_ok=True)
         self._frontier = Frontier(directory / "frontier.sqlite", lock_wait_s)
-        self._rules: dict[int, RobotsRules] = {}
+        self._begin(generation)
+        self._files = SiteFiles(self._frontier, self._read_back)
+        self._allowance = Allowance(source.politeness, self._frontier)
+        self._traps = Traps(
+            self._frontier.patterns, settings.trap_pages, settings.max_pages_per_pattern, _yields(directory)
+        )
         self._leased: dict[int, deque[Lease]] = {}
         #: Unix time from which an origin that had nothing due has something; infinite: not before new links.
         self._dry: dict[int, float] = {}
         self._recent: set[str] = set()
         self._changes = Changes()
         self._tried = self._frontier.tried()
+        #: Whether a process before this one asked the source in this generation.
+        self.is_resumed = any(self._tried.values())
         self._recover()
 
     # ------------------------------------------------------------ what the spider asks and tells
@@ -76,18 +109,27 @@ class SourceSession:
         return list(self._frontier.origins.values())
 
     def delay_s(self, origin: Origin) -> float:
-        """Seconds between two requests to an origin: ours or its own, whichever is longer."""
-        rules = self._rules.get(origin.id)
-        return max(self._settings.delay_s, rules.delay_s if rules else 0.0)
+        """Seconds between two requests to an origin: the longest of the recipe's, the source's and its own."""
+        asked = self.source.politeness.delay_s or 0.0
+        return max(self._settings.delay_s, asked, self._files.delay_s(origin))
 
     def due_at(self, origin: Origin, now: float) -> float:
         """Unix time from which `take` is worth a try; infinite where an origin has nothing pending."""
+        opens_at = self._allowance.opens_at(now)[0]
         if self._leased.get(origin.id):
-            return now
-        return math.inf if origin.state is OriginState.BLOCKED else self._dry.get(origin.id, now)
+            return opens_at
+        if origin.state is OriginState.BLOCKED:
+            return math.inf
+        return max(opens_at, self._dry.get(origin.id, now))
+
+    def waits_for(self, now: float) -> str:
+        """Why the source may not be asked now, in words; empty where it may."""
+        return self._allowance.opens_at(now)[1]
 
     def take(self, origin: Origin, now: float) -> Lease | None:
         """The next URL of an origin to fetch at Unix time `now`, which its robots.txt allows."""
+        if self._files.expire(origin, now):
+            self._release_leased(origin)
         leased = self._leased.setdefault(origin.id, deque())
         while True:
             if not leased:
@@ -97,12 +139,20 @@ class SourceSession:
                 self._dry[origin.id] = math.inf if due is None else due
                 return None
             lease = leased.popleft()
-            if lease.kind is Kind.ROBOTS or self._rules[origin.id].allows(lease.url):
+            refused = self._refusal(lease, origin)
+            if refused is None:
                 return lease
             self._tried[lease.kind] -= 1
-            self._changes.unfetched.append(Unfetched(lease.url, State.EXCLUDED, "robots_disallow"))
+            self._changes.unfetched.append(Unfetched(lease.url, State.EXCLUDED, *refused))
 
-    def answered(self, lease: Lease, head: bytes, body: bytes, fetched_at: datetime) -> float:
+    def conditions(self, lease: Lease) -> dict[str, str]:
+        """Headers by which a server may say that what is stored is still so (RFC 9110, 13.1)."""
+        if lease.earlier is None:
+            return {}
+        asked = {"If-None-Match": lease.etag, "If-Modified-Since": lease.last_modified}
+        return {name: value for name, value in asked.items() if value}
+
+    def answered(self, lease: Lease, head: bytes, body: bytes, fetched_at: datetime, request: bytes = b"") -> float:
         """A response came: store it, follow it. Returns for how many seconds to leave its host alone."""
         try:
             status, headers = parse_head(head)
@@ -112,8 +162,16 @@ class SourceSession:
             pause = _retry_after(header(headers, "retry-after"), fetched_at)
             delay = self.failed(lease, f"http_{status}", at_least_s=pause)
             return delay if status in (429, 503) else 0.0
-        location, stored_head = self._writer.append(lease.url, fetched_at, head, body)
-        self._settle(record_of(lease.url, fetched_at, location, stored_head, body), lease)
+        if status == HTTPStatus.NOT_MODIFIED and lease.earlier is None:
+            return self.failed(lease, "bad_response", "304, and nothing was asked on a condition")
+        if status >= 300 and status != HTTPStatus.NOT_MODIFIED and _is_offer(lease):
+            self.gave_up(lease, State.EXCLUDED, "not_there", f"http_{status}")
+            return 0.0
+        revisits = lease.earlier if _is_same(status, body, lease.earlier) else None
+        about = self._about(lease)
+        location, stored_head = self._writer.append(lease.url, fetched_at, head, body, about, request, revisits)
+        is_revisit = revisits is not None
+        self._settle(record_of(lease.url, fetched_at, location, stored_head, body, about, is_revisit), lease)
         return 0.0
 
     def failed(self, lease: Lease, reason: str, detail: str = "", at_least_s: float = 0.0) -> float:
@@ -133,8 +191,17 @@ class SourceSession:
     def gave_up(self, lease: Lease, state: State, reason: str, detail: str = "") -> None:
         """A URL will not be fetched: `state` is EXCLUDED or FAILED."""
         self._changes.unfetched.append(Unfetched(lease.url, state, reason, detail))
-        if lease.kind is Kind.ROBOTS:
+        if lease.kind in (Kind.ROBOTS, Kind.SIGNALS):
             self._resolve_origins()
+
+    def leave(self, why: str, host: str | None = None) -> None:
+        """Leave to the next crawl what is pending, on one host or on all: they may not be asked for too long."""
+        self.flush()
+        for origin in self.origins:
+            if host is None or origin.host == host:
+                self._release_leased(origin)
+                self._frontier.exclude_pending(origin, "later", why)
+        self._resolve_origins()
 
     def has_unfinished(self) -> bool:
         """Whether a URL of the source has no final state yet."""
@@ -147,6 +214,9 @@ class SourceSession:
             return
         changes, self._changes = self._changes, Changes()
         self._frontier.apply(changes)
+        for pattern in changes.patterns.values():
+            if pattern.closed:
+                self._frontier.exclude_pattern(pattern, pattern.closed)
         if changes.links or changes.origins:
             for origin in self._frontier.origins.values():
                 if origin.state is OriginState.BLOCKED:
@@ -157,6 +227,8 @@ class SourceSession:
         """Settle everything, give up the ownership. URLs in flight are pending again."""
         self.flush()
         self._frontier.release()
+        if not self._frontier.has_unfinished():
+            self._frontier.end_generation()
         self._writer.close()
         self._frontier.close()
 
@@ -166,14 +238,40 @@ class SourceSession:
         if origin.state is OriginState.BLOCKED:
             return []
         self.flush()
-        kinds = [Kind.ROBOTS] if origin.state is OriginState.WAITING else list(Kind)
         # Where the room is used up, no page is pending that has not been tried before.
         room = max(1, min(self._room(Kind.PAGE), self._room(Kind.SITEMAP)))
-        leases = self._frontier.lease(origin, kinds, min(_LEASES, room), now)
+        leases = self._frontier.lease(origin, self._files.kinds(origin), min(_LEASES, room), now)
         for lease in leases:
             self._tried[lease.kind] += lease.tries == 0
         self._exclude_beyond_budget()
         return leases
+
+    def _release_leased(self, origin: Origin) -> None:
+        """Give back the URLs of an origin that are leased and not yet asked for."""
+        for lease in self._leased.pop(origin.id, ()):
+            self._tried[lease.kind] -= lease.tries == 0
+            self._frontier.unlease(lease.url)
+
+    def _refusal(self, lease: Lease, origin: Origin) -> tuple[str, str] | None:
+        """Why a leased URL is not to be fetched after all, and the detail."""
+        if lease.kind is Kind.ROBOTS:
+            return None
+        if self._takedowns and self._takedowns.covers(lease.url, doc_id(lease.url)):
+            return ("taken_down", "")
+        verdict = self._files.rules(origin).verdict(lease.url)
+        if not verdict.allowed:
+            return ("robots_disallow", verdict.rule)
+        if lease.kind is not Kind.PAGE or lease.tries:
+            return None
+        closed = self._traps.closed(lease.pattern)
+        if closed:
+            return (closed, self._traps.template(lease.pattern))
+        plain = self._traps.without_session(lease.url)
+        if plain != lease.url:
+            self._changes.links.append(Link(plain, Kind.PAGE, depth=lease.depth, pattern=lease.pattern))
+            self._dry.clear()
+            return ("session_id", plain)
+        return None
 
     def _room(self, kind: Kind) -> int:
         limit = MAX_SITEMAPS if kind is Kind.SITEMAP else self._settings.max_pages_per_source
@@ -188,6 +286,16 @@ class SourceSession:
 
     # ------------------------------------------------------------ a response in the WARC
 
+    def _about(self, lease: Lease) -> dict[str, str]:
+        """What stands beside a response: by which rule it was fetched, and what its site says of its use."""
+        origin = self._origin(lease)
+        if lease.kind in (Kind.ROBOTS, Kind.SIGNALS):
+            return {}
+        about = {"robots": self._files.rules(origin).verdict(lease.url).rule or "no rule"}
+        signals = self._files.signals(origin)
+        said = signals.of(lease.url) if signals else ()
+        return about | {"signals": " ".join(said)} if said else about
+
     def _settle(self, record: Record, lease: Lease) -> None:
         """Index a response that is in the WARC, and follow it; live and on replay the same."""
         self._changes.stored.append(
@@ -199,20 +307,61 @@ class SourceSession:
                 offset=record.offset,
                 length=record.length,
                 digest=record.digest,
-                fetched_at=record.fetched_at.isoformat(timespec="seconds"),
+                fetched_at=record.fetched_at.isoformat(),
+                is_revisit=record.is_revisit,
+                etag=record.header("etag") or (lease.etag if record.is_revisit else None),
+                last_modified=record.header("last-modified") or (lease.last_modified if record.is_revisit else None),
+                interval_s=self._interval_s(record, lease),
             )
         )
-        if lease.kind is Kind.ROBOTS:
-            self._resolve_origins()
-        else:
-            self._insert(visit(record, lease, self._scope, self._settings.max_body_bytes))
+        self._allowance.spend(record.length)
+        self._follow(record, lease)
         if len(self._changes.stored) >= _BATCH:
             self.flush()
 
-    def _insert(self, visited: Visit) -> None:
-        for name, count in visited.counts.items():
+    def _interval_s(self, record: Record, lease: Lease) -> float:
+        """Seconds until the next visit: longer after one that found nothing new, shorter after one that did."""
+        revisit = self._settings.revisit
+        if record.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            return revisit.longest_days * _DAY_S
+        if lease.earlier is None:
+            return revisit.first_days * _DAY_S
+        if record.is_revisit:
+            return min(lease.interval_s * 1.5, revisit.longest_days * _DAY_S)
+        return max(lease.interval_s * 0.5, revisit.shortest_days * _DAY_S)
+
+    def _follow(self, record: Record, lease: Lease) -> None:
+        if lease.kind in (Kind.ROBOTS, Kind.SIGNALS):
+            self._resolve_origins()
+            return
+        exhausted = self._traps.fetched(lease)
+        if exhausted is not None:
+            self._changes.patterns[exhausted.id] = exhausted
+        # What is still as it was leads to what is known.
+        if record.is_revisit and lease.kind is Kind.PAGE:
+            return
+        stored = self._stored_payload(record)
+        if stored is None:
+            return
+        visited = visit(stored, lease, self._scope, self._settings.max_body_bytes)
+        followed = self._traps.follow(lease, self._new(visited.links), visited.html)
+        self._changes.patterns.update(followed.patterns)
+        self._insert(followed.links, visited.counts + followed.counts)
+
+    def _stored_payload(self, record: Record) -> Record | None:
+        """The response that a revisit stands for, or itself."""
+        if not record.is_revisit:
+            return record
+        found = self._frontier.payload_of(record.url)
+        return self._read_at(found.file, found.offset, found.length) if found else None
+
+    def _new(self, links: list[Link]) -> list[Link]:
+        """Those of the links that were not inserted of late; a date of change is news in any case."""
+        return [link for link in links if link.url not in self._recent or link.lastmod]
+
+    def _insert(self, links: list[Link], counts: Counter[str]) -> None:
+        for name, count in counts.items():
             self._changes.counts[name] = self._changes.counts.get(name, 0) + count
-        links = [link for link in visited.links if link.url not in self._recent]
         if len(self._recent) > _RECENT:
             self._recent.clear()
         if links:
@@ -220,89 +369,76 @@ class SourceSession:
             self._changes.links.extend(links)
             self._dry.clear()
 
-    # ------------------------------------------------------------ robots.txt
+    # ------------------------------------------------------------ rules of origins
 
     def _resolve_origins(self) -> None:
-        """Open or block every origin whose robots.txt has got a fate."""
+        """Take every origin as far as the files of its site have come."""
         self.flush()
         progress = True
         while progress:
-            waiting = [o for o in self._frontier.origins.values() if o.state is OriginState.WAITING]
-            progress = sum(self._resolve(origin) for origin in waiting) > 0
-            self.flush()
+            progress = False
+            for origin in self.origins:
+                before = origin.state
+                changes = self._files.resolve(origin, time.time())
+                if changes is None:
+                    continue
+                progress = True
+                self._changes.origins += changes.origins
+                self._changes.links += changes.links
+                if before is not OriginState.OPEN and origin.state is OriginState.OPEN:
+                    found = sitemap_links(self._files.indexes(origin), 0, self._scope)
+                    self._insert(found.links, found.counts)
+                self.flush()
         self._dry.clear()
 
-    def _resolve(self, origin: Origin) -> bool:
-        """Take an origin one step further; False where its robots.txt has no fate yet."""
-        found = self._frontier.find(origin.robots_url)
-        fate = found[1] if found else None
-        if fate is None or fate.state in (State.PENDING, State.LEASED):
-            return False
-        if fate.state is State.DONE:
-            self._obey(origin, self._read_back(fate))
-        else:
-            reason = "private_address" if fate.reason == "private_address" else "robots_unreachable"
-            self._block(origin, reason, f"{origin.robots_url}: {fate.reason} {fate.detail}".rstrip())
-        return True
+    def _read_back(self, url: str) -> Record | None:
+        """The last response for a URL, with its payload; None where there is none, or its file is damaged there."""
+        found = self._frontier.find(url)
+        record = found[1].record if found else None
+        if record is not None and record.is_revisit:
+            record = self._frontier.payload_of(url)
+        return self._read_at(record.file, record.offset, record.length) if record else None
 
-    def _obey(self, origin: Origin, record: Record | None) -> None:
-        """Follow the response for an origin's robots.txt (RFC 9309, 2.3.1)."""
-        target = redirect_target(record) if record else None
-        # Who redirects robots.txt to a home page has none.
-        if target and origin.robots_hops < MAX_ROBOTS_REDIRECTS and "robots" in path_of(target).rpartition("/")[2]:
-            origin.robots_url, origin.robots_hops = target, origin.robots_hops + 1
-            self._changes.origins.append(origin)
-            self._changes.links.append(Link(target, Kind.ROBOTS))
-            return
-        rules = _rules(record)
-        if rules is None:
-            self._block(origin, "robots_unreachable", origin.robots_url)
-        elif rules.delay_s > MAX_CRAWL_DELAY_S:
-            self._block(origin, "crawl_delay_too_long", f"{rules.delay_s:.0f} s")
-        else:
-            self._rules[origin.id] = rules
-            origin.state = OriginState.OPEN
-            self._changes.origins.append(origin)
-            urls = (canonical_url(line, origin.robots_url) for line in rules.sitemaps)
-            self._insert(sitemap_links((url for url in urls if url), 0, self._scope))
-
-    def _block(self, origin: Origin, reason: str, detail: str) -> None:
-        origin.state, origin.reason, origin.detail = OriginState.BLOCKED, reason, detail
-        self._changes.origins.append(origin)
-
-    def _read_back(self, fate: Fate) -> Record | None:
-        """The record of a URL that is done; None where the file is damaged there."""
-        assert fate.file is not None and fate.offset is not None and fate.length is not None
-        with (self._directory / fate.file).open("rb") as stream:
-            stream.seek(fate.offset)
-            member = BytesIO(stream.read(fate.length))
-        item = next(read_records(member, fate.file, _ANY_SIZE, fate.offset), None)
+    def _read_at(self, file: str, offset: int, length: int) -> Record | None:
+        with (self._directory / file).open("rb") as stream:
+            stream.seek(offset)
+            member = BytesIO(stream.read(length))
+        item = next(read_records(member, file, _ANY_SIZE, offset), None)
         return item if isinstance(item, Record) else None
 
     def _origin(self, lease: Lease) -> Origin:
         return self._frontier.origins[origin_of(lease.url)]
 
-    # ------------------------------------------------------------ recovery
+    # ------------------------------------------------------------ begin and recovery
+
+    def _begin(self, generation: int) -> None:
+        """Begin a generation after one that has ended; its records go to files of their own."""
+        number, _, _, ended = self._frontier.generation()
+        if ended and number < generation:
+            files = warc_files(self._directory)
+            first = number_of(files[-1].name) + 1 if files else 0
+            self._frontier.begin_generation(time.time(), first)
 
     def _recover(self) -> None:
         self._frontier.release()
-        ends = self._frontier.settled_ends()
-        for file, end in ends.items():
+        for file, end in self._frontier.settled_ends().items():
             path = self._directory / file
             size = path.stat().st_size if path.exists() else 0
             if size < end:
                 self._frontier.lose_records_beyond(file, size)
         ends = self._frontier.settled_ends()
         files = [path.name for path in warc_files(self._directory)]
-        self._writer = WarcWriter(self._directory, self._settings.warc_bytes, ends.get(files[-1], 0) if files else 0)
+        whole = ends.get(files[-1], 0) if files else 0
+        first = self._frontier.generation()[2]
+        self._writer = WarcWriter(self._directory, self._settings.warc_bytes, whole, first)
+        for origin in self.origins:
+            if origin.state in (OriginState.ASKING, OriginState.OPEN):
+                self._frontier.apply(self._files.reload(origin))
         self._insert_seeds()
         newest = max(ends, default="")
         for file in files:
             if file >= newest:
                 self._replay(file, ends.get(file, 0))
-        for origin in self.origins:
-            if origin.state is OriginState.OPEN and origin.id not in self._rules:
-                self._reload_rules(origin)
         self._resolve_origins()
 
     def _insert_seeds(self) -> None:
@@ -310,7 +446,9 @@ class SourceSession:
             url = canonical_url(seed)
             if url is None or not (is_sitemap_name(url) or self._scope.admits(url)):
                 raise ValueError(f"source {self.source.id}: the seed {seed} is not in its scope")
-            self._changes.links.append(Link(url, Kind.SITEMAP if is_sitemap_name(url) else Kind.PAGE))
+            kind = Kind.SITEMAP if is_sitemap_name(url) else Kind.PAGE
+            # A later crawl knows pages that are due, too: where its budget is small, it begins here all the same.
+            self._changes.links.append(Link(url, kind, priority=0))
         self.flush()
 
     def _replay(self, file: str, start: int) -> None:
@@ -333,28 +471,22 @@ class SourceSession:
                     self._settle(item, lease)
         self.flush()
 
-    def _reload_rules(self, origin: Origin) -> None:
-        found = self._frontier.find(origin.robots_url)
-        record = self._read_back(found[1]) if found and found[1].state is State.DONE else None
-        rules = _rules(record)
-        if rules is not None:
-            self._rules[origin.id] = rules
-        else:
-            self._frontier.fetch_again(origin.robots_url)
-            origin.state = OriginState.WAITING
-            self._changes.origins.append(origin)
+
+def _is_offer(lease: Lease) -> bool:
+    """Whether a URL is only tried: most sites do not have what it names."""
+    return lease.kind is Kind.SIGNALS or (lease.kind is Kind.SITEMAP and lease.url.endswith((LLMS_TXT, LLMS_FULL_TXT)))
 
 
-def _rules(record: Record | None) -> RobotsRules | None:
-    """Rules in the response for a robots.txt: none forbid below 500 but 2xx, None: all is forbidden."""
-    if record is None or record.status >= 500:
-        return None
-    if not 200 <= record.status < 300:
-        return RobotsRules(b"")
-    try:
-        return RobotsRules(record.body(20 * MAX_ROBOTS_BYTES))
-    except BodyError:
-        return None
+def _is_same(status: int, body: bytes, earlier: Earlier | None) -> bool:
+    """Whether a response says, or is, what is stored already."""
+    if earlier is None:
+        return False
+    return status == HTTPStatus.NOT_MODIFIED or (status == HTTPStatus.OK and payload_digest(body) == earlier.digest)
+
+
+def _yields(directory: Path) -> dict[str, float]:
+    path = directory / YIELDS
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _retry_after(value: str | None, now: datetime) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +26,9 @@ from twisted.python.failure import Failure
 
 from crawlers import PRODUCT_TOKEN
 from crawlers.addresses import PrivateAddressError, Resolver, UnknownHostError
-from crawlers.fetch import FetchError, RawResponse, TooLargeError
+from crawlers.breaker import Breaker
+from crawlers.connection import FetchError, TooLargeError
+from crawlers.fetch import RawResponse
 from crawlers.frontier import Lease, Origin, State
 from crawlers.session import SourceSession
 from manifests.models import CrawlSettings
@@ -35,6 +37,11 @@ T = TypeVar("T")
 
 #: Seconds between two writes of what happened to the frontiers.
 _FLUSH_S = 0.25
+#: The first pause of a host that fails: so many times the pause between two requests, or so many seconds without one.
+_PAUSES = 60
+_PAUSE_S = 0.5
+#: Seconds added to a pause: requests do not all take the same time to their host.
+_MARGIN_S = 0.005
 
 
 def scrapy_settings(settings: CrawlSettings, version: str) -> dict[str, Any]:
@@ -78,6 +85,8 @@ def _report(session: SourceSession, lease: Lease, error: BaseException | None) -
     match error:
         case FetchError(reason="stopped"):
             pass  # it is pending again
+        case FetchError(reason="tls", detail=detail):
+            session.gave_up(lease, State.FAILED, "tls", detail)  # it will not get better by tomorrow
         case FetchError(reason=reason, detail=detail):
             session.failed(lease, reason, detail)
         case UnknownHostError():
@@ -127,18 +136,25 @@ class FrontierSpider(scrapy.Spider):
 
     name = PRODUCT_TOKEN
 
-    def __init__(self, sessions: list[SourceSession], resolver: Resolver, concurrency: int) -> None:
+    def __init__(self, sessions: list[SourceSession], resolver: Resolver, settings: CrawlSettings) -> None:
         super().__init__()
         self.resolver = resolver
         self.in_flight: set[asyncio.Task[Any]] = set()
         #: The task that stops the engine: kept here, as the event loop keeps no reference to its tasks.
         self.stopping: asyncio.Task[None] | None = None
         self.broken: dict[str, Exception] = {}
+        self._in_flight: Counter[str] = Counter()
         self._sessions = deque(sessions)
-        self._concurrency = concurrency
+        self._patience_s = settings.patience_s
         self._stopping = False
         self._busy: dict[str, int] = {}
         self._rest_until: dict[str, float] = {}
+        #: The URL that is about to be asked for, by host with a pause.
+        self._unsent: dict[str, str] = {}
+        self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(_PAUSES * settings.delay_s or _PAUSE_S))
+        self._concurrency: dict[str, int] = {}
+        for session in sessions:
+            self._meet(session, settings)
         self._timer: asyncio.TimerHandle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
 
@@ -164,6 +180,17 @@ class FrontierSpider(scrapy.Spider):
         for task in list(self.in_flight):
             task.cancel()
 
+    def _meet(self, session: SourceSession, settings: CrawlSettings) -> None:
+        """What a source asks of its hosts holds for all that is fetched from them; a resumed one rests first."""
+        asked = min(session.source.politeness.concurrency or 64, settings.concurrency_per_host)
+        for host in session.source.hosts:
+            self._concurrency[host] = min(asked, self._concurrency.get(host, asked))
+        if session.is_resumed:
+            now = time.time()
+            for origin in session.origins:
+                until = now + session.delay_s(origin)
+                self._rest_until[origin.host] = max(until, self._rest_until.get(origin.host, 0.0))
+
     # ------------------------------------------------------------ feeding
 
     def has_unfinished(self) -> bool:
@@ -184,6 +211,10 @@ class FrontierSpider(scrapy.Spider):
             )
             if request is not None:
                 return request
+            if math.inf > due > now + self._patience_s and not self._in_flight[session.source.id]:
+                why = session.waits_for(now) or "its hosts asked for patience"
+                self._guarded(session, partial(session.leave, why))
+                due = now
             wake = min(wake, due)
         self._wake_at(wake, now)
         return None
@@ -206,15 +237,30 @@ class FrontierSpider(scrapy.Spider):
 
         Scrapy keeps the pace too; asking first means that no lease waits in its queue.
         """
-        if self._busy.get(host, 0) >= self._concurrency:
+        if self._busy.get(host, 0) >= self._concurrency.get(host, 1) or host in self._unsent:
             return math.inf
         slot = self._downloader.slots.get(host)
         wait = slot.lastseen + slot.delay - time.monotonic() if slot else 0.0
         return max(now + wait, self._rest_until.get(host, 0.0))
 
+    def sent(self, host: str) -> None:
+        """A request is on its way: from now on its host is left alone for its pause.
+
+        Scrapy counts the pause from when it hands a request out; a connection that has still to be made, or a busy
+        process, would shorten what the host sees of it.
+        """
+        slot = self._downloader.slots.get(host)
+        self._unsent.pop(host, None)
+        if slot is not None and slot.delay:
+            self._rest(host, slot.delay + _MARGIN_S)
+            self._wake_at(time.time(), time.time())
+
     def _request(self, session: SourceSession, origin: Origin, lease: Lease) -> Request:
         host, delay = origin.host, session.delay_s(origin)
         self._busy[host] = self._busy.get(host, 0) + 1
+        if delay:
+            self._unsent[host] = lease.url
+        self._in_flight[session.source.id] += 1
         own_pace = delay > self.settings.getfloat("DOWNLOAD_DELAY")
         if own_pace:
             known = self._downloader.per_slot_settings.setdefault(host, {"delay": delay})
@@ -227,6 +273,7 @@ class FrontierSpider(scrapy.Spider):
             "download_slot": host,
             "verbatim_url": True,
             "autothrottle_dont_adjust_delay": own_pace,
+            "conditions": session.conditions(lease),
         }
         return Request(lease.url, callback=cast(Any, self._answered), errback=self._failed, meta=meta, dont_filter=True)
 
@@ -248,22 +295,51 @@ class FrontierSpider(scrapy.Spider):
 
     def _answered(self, response: RawResponse) -> None:
         lease, session, host = self._returned(response.meta)
-        answered = partial(session.answered, lease, response.head, response.body, datetime.now(UTC))
+        answered = partial(
+            session.answered, lease, response.head, response.body, datetime.now(UTC), response.request_head
+        )
         self._rest(host, self._guarded(session, answered))
+        self._judge(host, response.status < 500)
 
     def _failed(self, failure: Failure) -> None:
-        lease, session, _ = self._returned(cast(Any, failure).request.meta)
+        lease, session, host = self._returned(cast(Any, failure).request.meta)
         self._guarded(session, partial(_report, session, lease, failure.value))
+        match failure.value:
+            case FetchError(reason="stopped"):
+                pass
+            case FetchError(reason="timeout" | "too_slow" | "connection" | "tls") | UnknownHostError():
+                self._judge(host, False)
+            case _:
+                # What is too large, broken or forbidden is still an answer.
+                self._judge(host, True)
 
     def _returned(self, meta: dict[str, Any]) -> tuple[Lease, SourceSession, str]:
         host = meta["download_slot"]
         self._busy[host] -= 1
+        slot = self._downloader.slots.get(host)
+        if slot is not None and slot.delay:
+            # Only from the answer on is it sure that the host has seen the request: its pause counts from there.
+            self._rest(host, slot.delay)
+        if self._unsent.get(host) == meta["lease"].url:
+            del self._unsent[host]
+        self._in_flight[meta["session"].source.id] -= 1
         return meta["lease"], meta["session"], host
 
     def _rest(self, host: str, seconds: float | None) -> None:
-        """Leave a host alone that said it is busy."""
+        """Leave a host alone that said it is busy, or that fails."""
         if seconds:
-            self._rest_until[host] = time.time() + seconds
+            self._rest_until[host] = max(time.time() + seconds, self._rest_until.get(host, 0.0))
+
+    def _judge(self, host: str, well: bool) -> None:
+        """Tell a host's breaker how it did; one that is down is left to the next crawl."""
+        breaker = self._breakers[host]
+        if well:
+            breaker.succeeded()
+            return
+        self._rest(host, breaker.failed())
+        if breaker.is_down:
+            for session in list(self._sessions):
+                self._guarded(session, partial(session.leave, f"{host} does not answer", host))
 
     # ------------------------------------------------------------ sessions
 

@@ -266,7 +266,8 @@ def _record_id() -> str:
 
 
 def _warc_date(date: datetime) -> str:
-    return f"{date.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """A date as WARC/1.1 writes it (W3C profile of ISO 8601), with the fraction of a second that it has."""
+    return date.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def _status_of(head: bytes) -> bytes:
@@ -628,6 +629,11 @@ def _checked_digest(stated: str, payload: bytes, dechunked: bytes | None) -> str
         if value.upper() == _base32(digest.digest()) or value.lower() == digest.hexdigest():
             return stated
     raise _UnreadableError("digest does not fit the payload")
+
+
+def payload_digest(payload: bytes) -> str:
+    """The digest under which a writer stores a payload."""
+    return _sha1(payload)
 
 
 def _sha1(content: bytes) -> str:

@@ -7,8 +7,6 @@ signal n, everything settled, to be continued by the same command.
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 import signal
 import sys
 from pathlib import Path
@@ -19,12 +17,12 @@ from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from crawlers.addresses import Resolver
 from crawlers.frontier import FrontierLockedError
 from crawlers.job import CrawlJob
+from crawlers.parent import die_with_parent
 from crawlers.session import SourceSession
 from crawlers.spider import FrontierSpider, scrapy_settings
 
 #: Seconds that requests in flight are given after a signal.
 _GRACE_S = 2.0
-_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
@@ -40,24 +38,19 @@ def main(arguments: list[str]) -> int:
     sessions: list[SourceSession] = []
     try:
         for source in job.sources:
-            sessions.append(SourceSession(source, job.settings, job.directory / source.id))
+            directory = job.directory / source.id
+            sessions.append(SourceSession(source, job.settings, directory, job.generation, job.taken_down))
     except (FrontierLockedError, OSError, ValueError) as error:
         _close(sessions, {})
         return _complain(str(error))
     return _crawl(job, sessions)
 
 
-def die_with_parent(parent_pid: int) -> bool:
-    """Have the kernel kill this process when its parent dies (Linux); False where it is dead already."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    return os.getppid() == parent_pid
-
-
 def _crawl(job: CrawlJob, sessions: list[SourceSession]) -> int:
     process = AsyncCrawlerProcess(scrapy_settings(job.settings, job.version))
     resolver = Resolver(job.connect_to, job.settings.private_addresses)
     crawler = process.create_crawler(FrontierSpider)
-    process.crawl(crawler, sessions, resolver, job.settings.concurrency_per_host)
+    process.crawl(crawler, sessions, resolver, job.settings)
     received: list[int] = []
 
     def on_signal(number: int, _: object) -> None:

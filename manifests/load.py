@@ -65,6 +65,14 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML in which only `true` and `false` are booleans: a status may be `on`."""
 
 
+# libyaml's, where PyYAML has it: ten times as fast.
+_FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _FastSourceLoader(_FastLoader):  # type: ignore[misc]
+    """The same; what it says of a file that is not YAML is shorter, and that loader is asked for it."""
+
+
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -73,10 +81,8 @@ for _word in ("true", "false"):
     _Loader.yaml_implicit_resolvers.setdefault(_word[0], []).append(
         ("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"))
     )
+_FastSourceLoader.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
-
-# libyaml's, where PyYAML has it: ten times as fast.
-_FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # A page is tried against these in their order. The last are families of themes, which other pages resemble: what they
 # point at must hold this share of a page's text (measured: of 112 pages, those below it were mistaken).
@@ -92,13 +98,11 @@ def _read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError([f"{path}: cannot be read: {error}"]) from None
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is None:
-            raise ManifestError([f"{path}: is empty"])
-        lines: dict[Location, int] = {}
-        _index_lines(path, node, (), lines)
-        return loader.construct_document(node), lines
+        return _parsed(path, _FastSourceLoader(text))
+    except (yaml.YAMLError, RecursionError):
+        pass
+    try:
+        return _parsed(path, _Loader(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
@@ -107,6 +111,15 @@ def _read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
         ) from None
     except RecursionError:
         raise ManifestError([f"{path}: not a tree: an alias stands inside what it names"]) from None
+
+
+def _parsed(path: Path, loader: Any) -> tuple[Any, dict[Location, int]]:
+    node = loader.get_single_node()
+    if node is None:
+        raise ManifestError([f"{path}: is empty"])
+    lines: dict[Location, int] = {}
+    _index_lines(path, node, (), lines)
+    return loader.construct_document(node), lines
 
 
 def _index_lines(path: Path, node: yaml.Node, location: Location, lines: dict[Location, int]) -> None:
@@ -177,6 +190,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 # ---------------------------------------------------------------- sources and recipes
 
 
+@cache
 def load_categories() -> list[str]:
     """The ids of the 15 categories, from `taxonomy.yaml`."""
     value, _ = _read_yaml(Path(__file__).with_name("taxonomy.yaml"))
@@ -251,35 +265,53 @@ def _load(model: type[M], path: Path, shape: Callable[[Any], Any]) -> M:
 
 
 def load_sources(path: Path) -> list[Source]:
-    """Sources of one file (a YAML list), or of every `*.yaml` of a directory, in order of their id."""
+    """Sources of one file (a YAML list), or of every `*.yaml` of a directory, in order of their id.
+
+    Raises ManifestError with one line for each fault of a source.
+    """
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     if not files:
         raise ManifestError([f"{path}: holds no *.yaml file"])
-    categories = load_categories()
     found: dict[str, tuple[Source, Path]] = {}
+    faults: list[str] = []
     for file in files:
         value, lines = _read_yaml(file)
         if not isinstance(value, list):
             raise ManifestError([f"{file}:1: must be a list of sources"])
         for index, entry in enumerate(value):
-            source = _validate(Source, entry, file, lines, (index,))
-            if source.category not in categories:
-                where = f"{file}:{lines.get((index, 'category'), 1)}"
-                raise ManifestError(
-                    [f"{where}: category: must be one of {', '.join(categories)}, not {source.category!r}"]
-                )
+            try:
+                source = _source(entry, file, lines, index)
+            except ManifestError as error:
+                faults += str(error).splitlines()
+                continue
             if source.id in found:
-                raise ManifestError([f"{file}:{lines[(index,)]}: id {source.id!r} stands in {found[source.id][1]} too"])
+                faults.append(f"{file}:{lines[(index,)]}: id {source.id!r} stands in {found[source.id][1]} too")
             found[source.id] = (source, file)
+    if faults:
+        raise ManifestError(faults)
     return [found[key][0] for key in sorted(found)]
 
 
-def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
-    """The recipe of a file, checked whole: keys, types, ranges, and everything that it names.
+def _source(entry: Any, file: Path, lines: Mapping[Location, int], index: int) -> Source:
+    source = _validate(Source, entry, file, lines, (index,))
+    categories = load_categories()
+    if source.category not in categories:
+        where = f"{file}:{lines.get((index, 'category'), 1)}"
+        raise ManifestError([f"{where}: category: must be one of {', '.join(categories)}, not {source.category!r}"])
+    return source
 
-    Raises ManifestError with one line for each fault.
+
+def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, list[Source]]:
+    """A recipe and every source of its manifests in order of their id, whether or not it could run as it stands.
+
+    Raises ManifestError with one line for each fault of the recipe's own keys and of the manifests.
     """
-    file = Path(path)
+    recipe, known, _ = _read_recipe(Path(path))
+    return recipe, [known[key] for key in sorted(known)]
+
+
+def _read_recipe(file: Path) -> tuple[Recipe, dict[str, Source], Callable[..., str]]:
+    """A recipe, its sources by id, and a function that says where in its file a key stands."""
     value, lines = _read_yaml(file)
     recipe = _validate(Recipe, value, file, lines)
 
@@ -297,6 +329,16 @@ def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
                     [f"{at('manifests', index)}: source {source.id!r} stands in an earlier manifest too"]
                 )
             known[source.id] = source
+    return recipe, known, at
+
+
+def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
+    """The recipe of a file, checked whole: keys, types, ranges, and everything that it names.
+
+    Raises ManifestError with one line for each fault.
+    """
+    file = Path(path)
+    recipe, known, at = _read_recipe(file)
     sources, faults = _choose(recipe, known, at)
     if recipe.tokenize.tokenizer and not (file.parent / recipe.tokenize.tokenizer).is_file():
         faults.append(f"{at('tokenize', 'tokenizer')}: there is no {file.parent / recipe.tokenize.tokenizer}")

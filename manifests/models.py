@@ -359,11 +359,35 @@ class Source(Model):
 # ---------------------------------------------------------------- recipe: one model per stage
 
 
+class Revisits(Model):
+    """When a page is due again: half as soon after it had changed, half as late again after it had not."""
+
+    first_days: float = Field(default=30.0, gt=0.0)
+    shortest_days: float = Field(default=1.0, ge=0.0)
+    longest_days: float = Field(default=365.0, gt=0.0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Revisits:
+        if not self.shortest_days <= self.first_days <= self.longest_days:
+            raise ValueError("give shortest_days <= first_days <= longest_days")
+        return self
+
+
 class CrawlSettings(Model):
     contact: str = Field(default="", description="URL or mail address in the User-Agent; needed for any real site")
     delay_s: float = Field(default=1.0, ge=0.0, le=300.0, description="between two requests to one host")
     concurrency_per_host: int = Field(default=1, ge=1, le=64)
     max_pages_per_source: int = Field(default=50_000, ge=1)
+    max_pages_per_pattern: int = Field(default=20_000, ge=1, description="pages whose URLs have one template")
+    trap_pages: int | None = Field(
+        default=25,
+        ge=5,
+        description="pages of one template in a row with nothing new that close it; null: never",
+    )
+    revisit: Revisits = Revisits()
+    patience_s: float = Field(
+        default=3600.0, gt=0.0, description="a source that may not be asked for longer is left to the next crawl"
+    )
     max_body_bytes: int = Field(default=32 * MIB, ge=1024, le=1024 * MIB, description="larger bodies are not kept")
     timeout_s: float = Field(default=60.0, gt=0.0, le=600.0)
     retries: int = Field(default=3, ge=0, le=20, description="more tries after a failure that may pass")
@@ -401,6 +425,7 @@ class ExtractSettings(Model):
             "content-signal-ai-train",
             "content-usage-train-ai",
             "rsl-licence",
+            "ai-txt-disallow",
         ],
         description="opt-out signals that remove a page",
     )

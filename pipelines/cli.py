@@ -1,4 +1,4 @@
-"""The command line: `syscorpus run`, each stage by its name, and `report`."""
+"""The command line: `syscorpus run`, each stage by its name, `report`, and `sources`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="make every stage of a run that is not committed")
     _add_run_options(run, required=True)
+    _add_again(run)
     _add_against(run)
     for name in STAGES:
         stage = commands.add_parser(name, help=_STAGE_HELP[name], description=_STAGE_HELP[name])
@@ -61,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument(
             "--output", metavar="DIR", help="where the output of --input goes: a directory or bucket URL"
         )
+        if name == "crawl":
+            _add_again(stage)
+            stage.add_argument(
+                "--status", action="store_true", help="fetch nothing: say where the crawl of each source stands"
+            )
         if name == "filter":
             stage.add_argument(
                 "--what-if",
@@ -68,9 +74,38 @@ def _parser() -> argparse.ArgumentParser:
                 help="make nothing: say what the recipe's filter would keep and drop of a run that is made",
             )
     _add_train_classifier(commands)
+    _add_sources(commands)
     report = commands.add_parser("report", help="one HTML page about a run")
     report.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
     return parser
+
+
+def _add_sources(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sources = commands.add_parser(
+        "sources",
+        help="the sources that there are; `sources check` says what becomes of a URL or an id",
+        description="Lists sources: by whom they are read, status, licence, expected pages. Nothing is fetched.",
+    )
+    _add_places(sources, None)
+    sources.add_argument("--category", metavar="NAME", help="those of one category")
+    sources.add_argument("--licence", metavar="NAME", help="those under a licence (SPDX), or of a class of licences")
+    sources.add_argument("--kind", choices=("site", "bulk"), help="those that are crawled, or read in bulk")
+    sources.add_argument("--on", action="store_true", help="those that are used")
+    check = sources.add_subparsers(dest="question", metavar="check").add_parser(
+        "check",
+        help="what would be fetched of a URL or a source, how, under which licence, and why not",
+        description="Says in words what would become of a URL or a source. Nothing is fetched.",
+    )
+    check.add_argument("target", metavar="URL-or-id")
+    _add_places(check, argparse.SUPPRESS)  # or it would undo what stands before `check`
+
+
+def _add_places(parser: argparse.ArgumentParser, default: str | None) -> None:
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument(
+        "--manifests", default=default, metavar="PATH", help="a file or directory of sources (default: the project's)"
+    )
+    place.add_argument("--recipe", default=default, metavar="FILE", help="the sources and settings of a recipe")
 
 
 def _add_train_classifier(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -95,6 +130,14 @@ def _add_run_options(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("--recipe", required=required, metavar="FILE", help="the recipe")
     parser.add_argument("--run", required=required, metavar="DIR", help="the run's directory or bucket URL")
     parser.add_argument("--workers", type=_positive, metavar="N", help="cores to use (default: all)")
+
+
+def _add_again(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="visit the sites again: what is due, new, or was left the last time; what is unchanged is not redone",
+    )
 
 
 def _add_against(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +165,16 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
 
         print(f"report: {write_report(options.run)}")
         return 0
+    if options.command == "sources":
+        from pipelines import sources
+
+        asked = sources.asked(options.manifests, options.recipe)
+        if options.question == "check":
+            print(sources.check(asked, options.target))
+        else:
+            wanted = sources.Wanted(options.category, options.licence, options.kind, options.on)
+            print(sources.listing(asked, wanted))
+        return 0
     from pipelines import commands, pool
 
     if options.command == "train-classifier":
@@ -130,19 +183,37 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         return commands.train_classifier(options)
     signal.signal(signal.SIGINT, pool.on_interrupt)
     if options.command == "run":
-        return commands.run_all(options.recipe, options.run, options.workers, options.against)
+        return commands.run_all(options.recipe, options.run, options.workers, options.against, options.again)
     if bool(options.input) != bool(options.output):
         parser.error("--input and --output go together")
     if options.input:
         if options.run:
             parser.error("give --run, or --input and --output")
         return commands.run_alone(options.command, options.input, options.output, options.recipe, options.workers)
+    if options.command == "crawl" and options.status:
+        return _print_status(options, parser)
     if not (options.recipe and options.run):
         parser.error(f"{options.command} needs --recipe and --run, or --input and --output")
+    return _run_stage(options)
+
+
+def _run_stage(options: argparse.Namespace) -> int:
+    from pipelines import commands
+
     if options.command == "filter" and options.what_if:
         return commands.ask_what_if(options.recipe, options.run)
     against = getattr(options, "against", [])  # which the stages before dedup do not have
-    return commands.run_one(options.command, options.recipe, options.run, options.workers, against)
+    again = getattr(options, "again", False)  # which only crawl has
+    return commands.run_one(options.command, options.recipe, options.run, options.workers, against, again)
+
+
+def _print_status(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    if not options.run:
+        parser.error("crawl --status needs --run")
+    from pipelines.crawl_status import render
+
+    print(render(options.run))
+    return 0
 
 
 def _explain(error: Exception) -> list[str]:

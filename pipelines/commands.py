@@ -41,12 +41,12 @@ _STAGES: dict[str, Stage] = {
 # ---------------------------------------------------------------- commands
 
 
-def run_all(recipe_path: str, url: str, workers: int | None, against: Sequence[str] = ()) -> int:
-    """Every stage of a run that is not committed, and the report."""
+def run_all(recipe_path: str, url: str, workers: int | None, against: Sequence[str] = (), again: bool = False) -> int:
+    """Every stage of a run that is not committed, and the report; `again`: its sites are visited again first."""
     from pipelines.report import write_report
 
     with Pool(workers) as pool:
-        run = _open_run(recipe_path, url, pool, against)
+        run = _open_run(recipe_path, url, pool, against, again)
         commits, made = _make_stages(run, STAGES, pool)
     print(render(funnel(commits)))
     report = storage.join(url, "report.html")
@@ -59,10 +59,17 @@ def run_all(recipe_path: str, url: str, workers: int | None, against: Sequence[s
     return 0
 
 
-def run_one(stage: str, recipe_path: str, url: str, workers: int | None, against: Sequence[str] = ()) -> int:
+def run_one(
+    stage: str,
+    recipe_path: str,
+    url: str,
+    workers: int | None,
+    against: Sequence[str] = (),
+    again: bool = False,
+) -> int:
     """One stage of a run; those before it must be committed, and still be what the recipe says."""
     with Pool(workers) as pool:
-        run = _open_run(recipe_path, url, pool, against)
+        run = _open_run(recipe_path, url, pool, against, again)
         for before in STAGES[: STAGES.index(stage)]:
             if before in _needed(run, stage) and is_current(Work(run, _STAGES[before], pool)) is None:
                 raise StageError(f"{stage}: {before} is not committed for this recipe; run `syscorpus {before}` first")
@@ -134,6 +141,7 @@ def _make_stages(run: Run, names: Sequence[str], pool: Pool) -> tuple[list[Commi
     commits, any_made = [], False
     for name in names:
         commit, made = run_stage(run, _STAGES[name], pool)
+        run = replace(run, again=False)  # once is enough
         commits.append(commit)
         any_made |= made
         print(_line(commit, made), file=sys.stderr)
@@ -159,14 +167,14 @@ def _needed(run: Run, stage: str) -> set[str]:
     return needed
 
 
-def _open_run(recipe_path: str, url: str, pool: Pool, against: Sequence[str]) -> Run:
+def _open_run(recipe_path: str, url: str, pool: Pool, against: Sequence[str], again: bool) -> Run:
     """The run of a recipe, checked before anything is fetched; what it is made of is kept in `run.json`.
 
     Where the packages of its farm cannot be had, and no crawl of them is committed, its fallback takes its place.
     """
     loaded = load_recipe(recipe_path)
     storage.check_writable(url)
-    run = _run_of(loaded, url, against)
+    run = replace(_run_of(loaded, url, against), again=again)
     snapshots(run)  # they must be there before anything is fetched
     if is_current(Work(run, crawl.STAGE, pool)) is None:
         try:
@@ -176,7 +184,7 @@ def _open_run(recipe_path: str, url: str, pool: Pool, against: Sequence[str]) ->
                 raise
             fallback = load_recipe(loaded.beside(loaded.recipe.fallback))
             print(f"{error}; using {loaded.recipe.fallback} instead", file=sys.stderr)
-            run = _run_of(fallback, url, against)
+            run = replace(_run_of(fallback, url, against), again=again)
     if storage.is_remote(run.directory("export")):
         storage.check_writable(run.directory("export"))
     _check_settings(run)

@@ -16,34 +16,35 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http import HTTPStatus
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from crawlers.bulk.readers import check_source
 from crawlers.farm.packages import FarmUnavailable, prepare
 from crawlers.farm.server import serve
 from crawlers.job import CrawlJob
-from crawlers.optout import site_signals
-from crawlers.outcome import progress, read_outcome
-from crawlers.robots import MAX_ROBOTS_BYTES
-from crawlers.urls import doc_id, origin_of
-from crawlers.warc import Record, read_records
+from crawlers.optout import SiteSignals, signal_lines
+from crawlers.outcome import Outcome, progress, read_outcome, read_site_texts
+from crawlers.urls import doc_id
+from crawlers.warc import warc_files
 from filters.components import connected
 from manifests.models import CrawlSettings, Source
 from pipelines import __version__, storage
-from pipelines.engine import Input, Result, Stage, StageError, Work
+from pipelines.engine import Input, Result, Stage, StageError, Work, read_commit
 from pipelines.parts import Counts, Part, key_of, write_part
 from pipelines.pool import JobFailed
 from pipelines.progress import Progress
 from pipelines.rows import count_fates, drop_row, quarantine_row, side_tables
 from pipelines.run import Run
 from pipelines.schema import table_of
+from pipelines.takedowns import read_list
+from pipelines.yields import write_yields
 
 __all__ = ["STAGE", "FarmUnavailable"]
 
+GENERATION = "_generation.json"
 FARM_LOG = "_farm.jsonl"  # every request that the farm got: what politeness and resume are judged by
 _EVERY_S = 0.5
 
@@ -59,6 +60,7 @@ _INDEX = pa.schema(
         ("length", pa.int64()),
         ("digest", pa.string()),
         ("fetched_at", pa.timestamp("us", tz="UTC")),
+        ("is_revisit", pa.bool_()),
     ]
 )
 
@@ -69,17 +71,34 @@ def _inputs(run: Run) -> Sequence[Input]:
 
 
 def _scope_of(source: Source) -> dict[str, Any]:
-    return source.model_dump(include={"id", "seeds", "scope", "exclude", "farm"})
+    return source.model_dump(include={"id", "bulk" if source.bulk else "seeds", "scope", "exclude", "farm"})
 
 
 def _settings(run: Run) -> Mapping[str, Any]:
-    return run.recipe.crawl.model_dump(include={"max_pages_per_source", "max_body_bytes"})
+    limits = run.recipe.crawl.model_dump(include={"max_pages_per_source", "max_pages_per_pattern", "max_body_bytes"})
+    return {**limits, "generation": _generation(run)}
+
+
+def _generation(run: Run) -> int:
+    """Which time the sites are visited: one more than the committed one where a run goes over them again.
+
+    The number stands in a file before the first request: what was killed goes on with it.
+    """
+    directory = run.directory("crawl")
+    url = storage.join(directory, GENERATION)
+    number = json.loads(storage.read_bytes(url))["generation"] if storage.exists(url) else 1
+    commit = read_commit(directory) if run.again else None
+    return number + 1 if commit and commit.settings.get("generation") == number else number
 
 
 # ---------------------------------------------------------------- plan
 
 
 def _make(work: Work) -> Result:
+    _check_readers(work.run.sources)
+    generation = {"generation": work.settings["generation"]}
+    storage.write_bytes(storage.join(work.directory, GENERATION), json.dumps(generation).encode())
+    write_yields(work.run, working_directory(work.directory))
     with _farm(work.run) as connect_to, _watched(work):
         specs = _groups(work, connect_to)
         crawled: list[Crawled] = []
@@ -92,15 +111,25 @@ def _make(work: Work) -> Result:
             raise StageError(f"crawl: {error}") from error
     crawled.sort(key=lambda each: each.part.name)
     files = [file for each in crawled for file in each.files]
-    signals = {origin: found for each in crawled for origin, found in each.signals.items()}
+    signals = {each.part.name: each.signals for each in crawled if each.signals}
+    withdrawn = {each.part.name: each.withdrawn for each in crawled if each.withdrawn}
     return Result(
         [each.part for each in crawled],
         Counts.total([each.part.counts for each in crawled]),
-        {"files": files, "signals": signals},
+        {"files": files, "signals": signals, "withdrawn": withdrawn},
     )
 
 
-def _working_directory(target: str) -> Path:
+def _check_readers(sources: Sequence[Source]) -> None:
+    """Refuses, before the first byte is fetched, a bulk source that no reader understands."""
+    for source in sources:
+        try:
+            check_source(source)
+        except ValueError as error:
+            raise StageError(f"crawl: source {source.id}: {error}") from None
+
+
+def working_directory(target: str) -> Path:
     """Where crawlers work: frontiers need a local disk, so a run in a bucket is crawled beside it and copied."""
     if not storage.is_remote(target):
         return Path(target).absolute()
@@ -122,7 +151,7 @@ def _farm(run: Run) -> Iterator[dict[str, str]]:
         return
     roots = bring_documents(run)
     xhtml = [host for source in farmed if source.farm and source.farm.xhtml for host in source.hosts]
-    log = _working_directory(run.directory("crawl")) / FARM_LOG
+    log = working_directory(run.directory("crawl")) / FARM_LOG
     log.parent.mkdir(parents=True, exist_ok=True)
     with serve(roots, xhtml, log) as address:
         yield dict.fromkeys(roots, address)
@@ -141,8 +170,10 @@ def _groups(work: Work, connect_to: Mapping[str, str]) -> list[dict[str, Any]]:
             "sources": [source.model_dump() for source in groups[number]],
             "settings": recipe.crawl.model_dump(),
             "target": work.directory,
-            "directory": str(_working_directory(work.directory)),
+            "directory": str(working_directory(work.directory)),
             "connect_to": dict(connect_to),
+            "generation": work.settings["generation"],
+            "taken_down": read_list(work.run),
             "key": key_of("crawl", work.stage.version, work.settings),
         }
         for number in sorted(groups)
@@ -154,7 +185,7 @@ def _watched(work: Work) -> Iterator[None]:
     """Shows how far the crawl is, from the frontiers, for as long as the block lasts."""
     shown = Progress("crawl", None, "page")
     ended = threading.Event()
-    directory = _working_directory(work.directory)
+    directory = working_directory(work.directory)
 
     def watch() -> None:
         while not ended.wait(_EVERY_S):
@@ -177,14 +208,16 @@ def _watched(work: Work) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Crawled:
-    """What became of one source: its index, its WARC files (name, sha256, bytes), and what its sites say of all pages.
+    """What became of one source: its index, its files (name, sha256, bytes), and what its sites say of their pages.
 
-    `signals`: opt-out signals of a site's robots.txt, by its origin (scheme, host and port); none without.
+    `signals`: the files of a site that opt its pages out, by its origin (scheme, host and port); none without.
+    `withdrawn`: URLs whose earlier records are not to be used any more, with the reason.
     """
 
     part: Part
     files: Sequence[Mapping[str, Any]]
-    signals: Mapping[str, Sequence[str]]
+    signals: Mapping[str, Any]
+    withdrawn: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -197,7 +230,7 @@ class Group:
 
 
 def crawl_group(spec: Mapping[str, Any]) -> Group:
-    """Runs one crawler process to its end, and publishes what it fetched.
+    """Runs one crawler process to its end, then one that reads the bulk sources; publishes what they fetched.
 
     It is a process of its own because its event loop starts only once.
     """
@@ -205,30 +238,46 @@ def crawl_group(spec: Mapping[str, Any]) -> Group:
     sources = [Source.model_validate(each) for each in spec["sources"]]
     for source in sources:
         _claim(directory / source.id, source)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _run_worker("crawlers.worker", spec, [source for source in sources if source.kind == "site"])
+    _run_worker("crawlers.bulk.worker", spec, [source for source in sources if source.kind == "bulk"])
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    crawled = [_crawled(spec, directory, source.id) for source in sources]
+    cpu_seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return Group(crawled, cpu_seconds, used.ru_maxrss * 1024)
+
+
+def _crawled(spec: Mapping[str, Any], directory: Path, source: str) -> Crawled:
+    outcome = read_outcome(directory / source)
+    return Crawled(
+        part=_index(spec, outcome, source),
+        files=_publish(spec, outcome, directory, source),
+        signals=_signals(directory / source),
+        withdrawn=outcome.withdrawn,
+    )
+
+
+def _run_worker(module: str, spec: Mapping[str, Any], sources: Sequence[Source]) -> None:
+    """Runs a process over some sources of a group to its end; StageError where it does not come to it."""
+    if not sources:
+        return
+    directory = Path(spec["directory"])
     job = CrawlJob(
-        sources=sources,
+        sources=list(sources),
         settings=CrawlSettings.model_validate(spec["settings"]),
         directory=directory,
         version=__version__,
         connect_to=spec["connect_to"],
         parent_pid=os.getpid(),
+        generation=spec["generation"],
+        taken_down=spec["taken_down"],
     )
     path = directory / f"_job-{key_of([source.id for source in sources])[:12]}.json"
     path.write_text(job.to_json(), encoding="utf-8")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ended = subprocess.run([sys.executable, "-m", "crawlers.worker", str(path)], stderr=subprocess.PIPE, text=True)
+    ended = subprocess.run([sys.executable, "-m", module, str(path)], stderr=subprocess.PIPE, text=True)
     if ended.returncode:
         lines = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
         raise StageError(f"the crawler of {', '.join(source.id for source in sources)} stopped: {lines[-1]}")
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    crawled = [
-        Crawled(
-            _index(spec, directory, source.id), _publish(spec, directory, source.id), _signals(directory / source.id)
-        )
-        for source in sources
-    ]
-    cpu_seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
-    return Group(crawled, cpu_seconds, used.ru_maxrss * 1024)
 
 
 def _claim(directory: Path, source: Source) -> None:
@@ -240,36 +289,32 @@ def _claim(directory: Path, source: Source) -> None:
     storage.write_bytes(str(note), json.dumps(now, sort_keys=True).encode())
 
 
-def _publish(spec: Mapping[str, Any], directory: Path, source: str) -> list[dict[str, Any]]:
-    """The WARC files of a source, with their hashes; copied to the run where that is in a bucket."""
+def _publish(spec: Mapping[str, Any], outcome: Outcome, directory: Path, source: str) -> list[dict[str, Any]]:
+    """The WARC and the large files of a source, with their hashes; copied to the run where that is in a bucket."""
+    large = sorted({each.file for each in outcome.fetched if each.file.startswith("files/")})
     files = []
-    for path in sorted((directory / source).glob("*.warc.gz")):
-        name = f"{source}/{path.name}"
+    for name in [path.name for path in warc_files(directory / source)] + large:
+        path, place = directory / source / name, f"{source}/{name}"
         if storage.is_remote(spec["target"]):
-            storage.copy(str(path), storage.join(spec["target"], name))
-        files.append({"name": name, "sha256": storage.sha256(str(path)), "bytes": path.stat().st_size})
+            storage.copy(str(path), storage.join(spec["target"], place))
+        files.append({"name": place, "sha256": storage.sha256(str(path)), "bytes": path.stat().st_size})
     return files
 
 
-def _signals(directory: Path) -> dict[str, list[str]]:
-    """Opt-out signals of the sites of a source, by origin, from the robots.txt that it was crawled under."""
-    found: dict[str, list[str]] = {}
-    for each in read_outcome(directory).fetched:
-        if each.kind != "robots" or each.status != HTTPStatus.OK:
-            continue
-        with (directory / each.file).open("rb") as stream:
-            stream.seek(each.offset)
-            record = next(read_records(BytesIO(stream.read(each.length)), each.file, 40 * MAX_ROBOTS_BYTES), None)
-        if isinstance(record, Record):
-            signals = site_signals(record.body(20 * MAX_ROBOTS_BYTES)[:MAX_ROBOTS_BYTES])
-            if signals:
-                found[origin_of(each.url)] = list(signals)
+def _signals(directory: Path) -> dict[str, dict[str, str | None]]:
+    """What the sites of a source say of the use of their pages, by origin; none of those that say nothing."""
+    found = {}
+    for origin, texts in read_site_texts(directory).items():
+        if not SiteSignals(texts.robots_txt, texts.tdmrep, texts.ai_txt).says_nothing():
+            files = (signal_lines(texts.robots_txt), texts.tdmrep, texts.ai_txt)
+            said = [None if each is None else each.decode("utf-8", "replace") for each in files]
+            found[origin] = dict(zip(("robots_txt", "tdmrep", "ai_txt"), said, strict=True))
     return found
 
 
-def _index(spec: Mapping[str, Any], directory: Path, source: str) -> Part:
-    """One row for each record of a source; a drop for each URL excluded, a quarantine row for each that failed."""
-    outcome = read_outcome(directory / source)
+def _index(spec: Mapping[str, Any], outcome: Outcome, source: str) -> Part:
+    """One row for each record of a source, of all generations; of URLs that this one did not get, a drop for each that
+    was excluded, a quarantine row for each that failed."""
     if outcome.unfinished:
         raise StageError(f"the crawler of {source} left {len(outcome.unfinished)} URLs without a fate; run crawl again")
     rows = []
@@ -283,9 +328,10 @@ def _index(spec: Mapping[str, Any], directory: Path, source: str) -> Part:
             broken.append(quarantine_row(identity, "crawl", lost.reason, lost.detail, (source, 0)))
         else:
             dropped.append(drop_row(identity, "crawl", [(lost.reason, lost.detail)], (source, 0)))
-    counts = replace(count_fates(len(rows), len(rows), dropped, broken), extra=outcome.ignored)
+    walls = {f"wall_{name}": number for name, number in outcome.walls.items()}
+    counts = replace(count_fates(len(rows), len(rows), dropped, broken), extra={**outcome.ignored, **walls})
     side = side_tables(dropped, broken)
     return write_part(spec["target"], source, spec["key"], table_of(rows, _INDEX), counts, side)
 
 
-STAGE = Stage("crawl", 2, "url", _inputs, _settings, _make)
+STAGE = Stage("crawl", 3, "visit", _inputs, _settings, _make)

@@ -34,7 +34,7 @@ from pipelines.schema import RECORDS, table_of
 _RECORD = pa.struct(
     [
         ("run", pa.string()),
-        *((name, RECORDS.field(name).type) for name in ("file", "row", "digest", "fetched_at")),
+        *((name, RECORDS.field(name).type) for name in ("file", "row", "piece", "digest", "fetched_at")),
     ]
 )
 _TOLD = (
@@ -214,4 +214,4 @@ def _write_attribution(work: Work, parts: Sequence[Part]) -> None:
     storage.write_bytes(storage.join(work.directory, "ATTRIBUTION.txt"), ("\n".join(lines) + "\n").encode())
 
 
-STAGE = Stage("export", 3, "shard", _inputs, _settings, _make)
+STAGE = Stage("export", 4, "shard", _inputs, _settings, _make)

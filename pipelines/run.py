@@ -30,7 +30,7 @@ class Run:
 
     `url` is a directory or a bucket URL. `plain_inputs` are files that the first stage of `chain`
     reads in the place of a stage before it. `directories` puts a stage's output elsewhere.
-    `base` is where the recipe's own relative paths begin.
+    `base` is where the recipe's own relative paths begin. `again`: its sites are visited again.
     """
 
     url: str
@@ -40,6 +40,7 @@ class Run:
     chain: tuple[str, ...] = STAGES
     plain_inputs: tuple[str, ...] = ()
     directories: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
 
     def directory(self, stage: str) -> str:
         """Where a stage's output lies; that of `export` lies where the recipe says."""

@@ -64,6 +64,7 @@ RECORDS = pa.schema(
         ("url", pa.string()),
         ("file", pa.string()),
         ("row", pa.int64()),
+        ("piece", pa.int32()),
         ("digest", pa.string()),
         ("fetched_at", pa.timestamp("us", tz="UTC")),
     ]

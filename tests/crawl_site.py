@@ -7,9 +7,11 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from crawlers.job import CrawlJob
 from manifests.models import CrawlSettings, Source
 
 HOST = "site.localhost"
+#: What a crawler asks every site for, and most do not have.
+OFFERS = ("/.well-known/tdmrep.json", "/ai.txt", "/llms.txt")
 
 
 @dataclass
@@ -44,12 +48,17 @@ def text(body: str, status: int = 200) -> Answer:
 class Site:
     """A threaded HTTP server on 127.0.0.1. `answer` maps host and path to an answer; no other is a 404.
 
-    `asked` counts requests by URL; `before` is called with the URL before each answer.
+    `asked` counts requests by URL, those for `OFFERS` apart; `before` is called with the URL before each answer.
+    Who asks on a condition that holds is told so: `unchanged` counts that by URL. `times`: when each request came, by
+    time.monotonic.
     """
 
     def __init__(self, answers: dict[str, Answer] | Callable[[str], Answer | None]) -> None:
         self.answer = answers.get if isinstance(answers, dict) else answers
         self.asked: Counter[str] = Counter()
+        self.offers: Counter[str] = Counter()
+        self.unchanged: Counter[str] = Counter()
+        self.times: list[tuple[float, str]] = []
         self.agents: set[str] = set()
         self.before: Callable[[str], None] = lambda url: None
         self._server = _QuietServer(("127.0.0.1", 0), _handler(self))
@@ -81,11 +90,18 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             url = f"http://{self.headers['Host']}{self.path}"
-            site.asked[url] += 1
+            site.times.append((time.monotonic(), url))
             site.agents.add(self.headers["User-Agent"])
-            site.before(url)
+            if self.path in OFFERS:
+                site.offers[url] += 1
+            else:
+                site.asked[url] += 1
+                site.before(url)
             found = site.answer(url if self.headers["Host"] != HOST else self.path)
             answer = found or text("no such page", 404)
+            if _holds(self.headers, answer):
+                site.unchanged[url] += 1
+                answer = Answer(b"", 304, answer.headers)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -101,6 +117,15 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def _holds(asked: Message, answer: Answer) -> bool:
+    """Whether a request is on a condition (RFC 9110, 13.1) and the page is still what its sender has."""
+    if answer.status != 200:
+        return False
+    if "If-None-Match" in asked:
+        return asked["If-None-Match"] == answer.headers.get("ETag")
+    return "If-Modified-Since" in asked and asked["If-Modified-Since"] == answer.headers.get("Last-Modified")
 
 
 def source(id: str = "site", **changes: Any) -> Source:
@@ -119,8 +144,8 @@ def source(id: str = "site", **changes: Any) -> Source:
 
 
 def job(directory: Path, site: Site, *sources: Source, **settings: Any) -> CrawlJob:
-    """A job for the sources, every host of which is the site."""
-    values = {"delay_s": 0.0, "retries": 1, "concurrency_per_host": 4} | settings
+    """A job for the sources, every host of which is the site. Its pages say next to nothing: traps are not sought."""
+    values = {"delay_s": 0.0, "retries": 1, "concurrency_per_host": 4, "trap_pages": None} | settings
     hosts = {host for s in sources for host in s.hosts}
     return CrawlJob(
         sources=list(sources),

@@ -124,7 +124,7 @@ def test_no_dump(data: bytes) -> None:
 
 def test_a_page_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mediawiki, "MAX_PAGE_BYTES", 3000)
-    monkeypatch.setattr(mediawiki, "_CHUNK", 700)
+    monkeypatch.setattr("crawlers.bulk.unpack._CHUNK", 700)
     data = dump(page(1), page(2, "x" * 9000), page(3, "y" * 3000), page(4))
     pages, left = read(data)
     assert [each.id for each in pages] == [1, 4]

@@ -49,7 +49,7 @@ def test_opt_outs_and_title() -> None:
     assert page.opt_out == ("max-image-preview:standard", "noarchive", "tdm-reservation")
     assert page.title == "Ring - Example Wiki"
     head = '<META NAME="Robots" CONTENT="noai, NOINDEX"><meta name="tdm-reservation" content="0">'
-    assert extract(f"{head}<main>x</main>").opt_out == ("noai", "noindex")
+    assert extract(f"{head}<main>x</main>").opt_out == ("noai", "noindex", "tdm-reservation-0")
     assert extract("<main><h1>A\n <i>b</i></h1>x</main>").title == "A b"
 
 

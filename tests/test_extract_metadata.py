@@ -343,12 +343,13 @@ def test_opt_outs() -> None:
         Element("link", {"rel": "license", "type": "application/rsl+xml", "href": "/license.xml"}),
     )
     assert page.opt_out == (
-        *("max-image-preview:standard", "noai", "noarchive", "nofollow", "noimageai", "noindex", "nosnippet", "rsl"),
-        *("tdm-policy", "tdm-reservation", "unavailable_after: 25 jun 2030 15:00:00 pst"),
+        *("max-image-preview:standard", "noai", "noarchive", "nofollow", "noimageai", "noindex", "nosnippet"),
+        *("rsl-licence", "tdm-policy", "tdm-reservation", "unavailable_after: 25 jun 2030 15:00:00 pst"),
     )
     assert page.licence == ""
-    assert read(meta("tdm-reservation", "0")).opt_out == ()
-    assert read(Element("script", {"type": "application/rsl+xml"}, "<rsl/>")).opt_out == ("rsl",)
+    assert read(meta("tdm-reservation", "0")).opt_out == ("tdm-reservation-0",)
+    assert read(meta("tdm-reservation", "2")).opt_out == ()
+    assert read(Element("script", {"type": "application/rsl+xml"}, "<rsl/>")).opt_out == ("rsl-licence",)
 
 
 def test_a_paywall_is_noted() -> None:

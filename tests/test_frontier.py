@@ -64,7 +64,7 @@ def test_urls_go_from_pending_to_a_fate(tmp_path: Path) -> None:
     assert list(states) == [*pages, "http://h/robots.txt"]
     assert list(states.values()) == [State.DONE, State.FAILED, State.PENDING, State.PENDING, State.PENDING]
     assert again.settled_ends() == {"00000.warc.gz": 10}
-    assert again.tried() == {Kind.ROBOTS: 0, Kind.SITEMAP: 0, Kind.PAGE: 3}
+    assert again.tried() == {Kind.ROBOTS: 0, Kind.SIGNALS: 0, Kind.SITEMAP: 0, Kind.PAGE: 3}
     again.exclude_pending(again.origins["http://h"], "robots_unreachable", "")
     assert not again.has_unfinished()
     again.close()
@@ -93,11 +93,16 @@ def test_records_that_a_power_cut_took_are_fetched_again(tmp_path: Path) -> None
 
 def open_session(directory: Path, **settings: object) -> SourceSession:
     values = {"delay_s": 0.0, "retries": 2} | settings
-    return SourceSession(source(), CrawlSettings.model_validate(values), directory, 0.0)
+    return SourceSession(source(), CrawlSettings.model_validate(values), directory, lock_wait_s=0.0)
 
 
 def take(session: SourceSession, now: float) -> Lease | None:
-    return session.take(session.origins[0], now)
+    """The next URL; files that a site may have are not there."""
+    while lease := session.take(session.origins[0], now):
+        if lease.kind is not Kind.SIGNALS and not lease.url.endswith("/llms.txt"):
+            return lease
+        session.answered(lease, b"HTTP/1.1 404 Not Found", b"", NOW)
+    return None
 
 
 def test_retry_after_and_back_off(tmp_path: Path) -> None:

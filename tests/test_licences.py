@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawlers.optout import header_signals, site_signals
+from crawlers.optout import SiteSignals, header_signals, signal_lines
 from manifests.load import load_licences
 from manifests.models import LicencePolicy
 from pipelines.extract.licences import (
@@ -141,18 +141,32 @@ def test_every_class_has_patterns_and_attribution_is_needed_unless_nothing_is_as
 
 def test_signals_of_a_site():
     ours = b"User-agent: *\nContent-Signal: search=yes, ai-train=no\n\nUser-agent: other\nContent-Usage: train-ai=n\n"
-    assert site_signals(ours) == ("content-signal-ai-train",)
+    assert SiteSignals(ours).of("http://h.example/") == ("content-signal-ai-train",)
     own = b"User-agent: *\nContent-Signal: ai-train=no\n\nUser-agent: syscorpus\nuser-agent: b\nContent-Usage: /x train-ai=n\n"
-    assert site_signals(own) == ("content-usage-train-ai",)
-    assert site_signals(b"License: https://a.example/rsl.xml\nUser-agent: *\nAllow: /\n") == ("rsl-licence",)
-    assert site_signals(b"Content-Usage: train-ai=y\n# Content-Signal: ai-train=no\n") == ()
+    assert SiteSignals(own).of("http://h.example/") == ()
+    assert SiteSignals(own).of("http://h.example/x/y") == ("content-usage-train-ai",)
+    assert SiteSignals(b"License: https://a.example/rsl.xml\nUser-agent: *\nAllow: /\n").of("http://h.example/") == (
+        "rsl-licence",
+    )
+    assert SiteSignals(b"Content-Usage: train-ai=y\n# Content-Signal: ai-train=no\n").of("http://h.example/") == ()
     assert header_signals([("Content-Usage", "train-ai=n, search=y")]) == ("content-usage-train-ai",)
 
 
-@given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
-def test_any_robots_txt_has_signals_or_none(body):
-    found = site_signals(body)
-    assert list(found) == sorted(set(found))
+_LINES = [
+    b"User-agent: *", b"user-agent: syscorpus", b"User-agent: other", b"Disallow: /x", b"Allow: /", b"Crawl-delay: 1",
+    b"Content-Signal: ai-train=no", b"Content-Usage: /x train-ai=n", b"Content-Usage: train-ai=y", b"License: /l", b"",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_LINES), max_size=12).map(b"\n".join) | st.binary(max_size=300))
+@settings(max_examples=500, deadline=None)
+def test_what_is_kept_of_a_robots_txt_decides_its_signals(body):
+    kept = signal_lines(body)
+    assert signal_lines(kept) == kept
+    for url in ("http://h.example/", "http://h.example/x/y"):
+        found = SiteSignals(body).of(url)
+        assert list(found) == sorted(set(found))
+        assert SiteSignals(kept).of(url) == found
 
 
 # ---------------------------------------------------------------- through the stages

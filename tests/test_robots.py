@@ -81,7 +81,16 @@ def test_any_bytes_are_rules(body: bytes) -> None:
         ([("X-Robots-Tag", "unavailable_after: 25 Jun 2010 15:00:00 PST")], ("unavailable_after",)),
         ([("X-Robots-Tag", "max-snippet: 5, noindex")], ("max-snippet", "noindex")),
         ([("TDM-Reservation", " 1 ")], ("tdm-reservation",)),
-        ([("TDM-Reservation", "0"), ("Server", "noindex")], ()),
+        ([("TDM-Reservation", "0"), ("Server", "noindex")], ("tdm-reservation-0",)),
+        ([("tdm-reservation", "yes"), ("tdm-policy", " https://a.example/p.json ")], ("tdm-policy",)),
+        (
+            [("Content-Signal", "search=yes, AI-Train=No"), ("content-usage", "train-ai=n")],
+            ("content-signal-ai-train", "content-usage-train-ai"),
+        ),
+        ([("Link", '<https://a.example/l.xml>; rel="license"; type="application/rsl+xml"')], ("rsl-licence",)),
+        ([("link", "</c.css>; rel=preload, </l>; type=application/rsl+xml; rel=license")], ("rsl-licence",)),
+        ([("link", '</l>; rel="license", </m>; rel="next"; type="application/rsl+xml"')], ()),
+        ([("link", "<" * 9000)], ()),
     ],
 )
 def test_header_signals(headers: list[tuple[str, str]], signals: tuple[str, ...]) -> None:

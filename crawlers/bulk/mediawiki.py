@@ -1,4 +1,4 @@
-"""Pages of a MediaWiki dump (`pages-articles.xml`, also packed by bzip2 in one or many streams), of any size.
+"""Pages of a MediaWiki dump (`pages-articles.xml`, also packed, as by bzip2 in one or many streams), of any size.
 
 The stream is cut at `<page>`, which can stand in no text of a page, and each page is parsed alone: a damaged page
 costs one page, and no document type or entity is ever read.
@@ -6,22 +6,25 @@ costs one page, and no document type or entity is ever read.
 
 from __future__ import annotations
 
-import bz2
 import codecs
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from html import unescape
 from typing import BinaryIO
 
 from lxml import etree
 
 from crawlers.bulk.left_out import LeftOut
 from crawlers.bulk.pieces import cut_at
+from crawlers.bulk.unpack import FAULTS, unpacked
 
 ARTICLES = 0
 MAX_PAGE_BYTES = 16 << 20
 
-_CHUNK = 1 << 20
 _START, _END = b"<page>", b"</page>"
+_TITLE = re.compile(rb"<title>([^<]*)</title>")
+_MAX_HEAD_BYTES = 8192
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 _TEXT_MODELS = frozenset({"", "wikitext"})
 
@@ -51,15 +54,32 @@ def read_pages(stream: BinaryIO, namespaces: Collection[int] = frozenset({ARTICL
     """
     offset = -1
     try:
-        for offset, raw in cut_at(_utf8(_unpacked(stream)), _START, MAX_PAGE_BYTES):
+        for offset, raw in raw_pages(stream):
             if len(raw) > MAX_PAGE_BYTES:
                 yield LeftOut(offset, "too_large", f"a page of more than {MAX_PAGE_BYTES} bytes")
             else:
                 yield _page(offset, raw, namespaces)
-    except (EOFError, OSError) as error:
+    except FAULTS as error:
         yield LeftOut(max(offset, 0), "damaged_dump", f"behind this page: {error}")
     if offset < 0:
         yield LeftOut(0, "no_pages", "the stream holds no page")
+
+
+def raw_pages(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Offset and XML of each page, in UTF-8; of one longer than MAX_PAGE_BYTES a beginning. Raises one of FAULTS."""
+    return cut_at(_utf8(unpacked(stream)), _START, MAX_PAGE_BYTES)
+
+
+def is_article(raw: bytes) -> bool:
+    """Whether the XML of a page, from its beginning, is that of an article, and not of a redirect to one."""
+    head = raw[: raw.find(b"<revision>")]
+    return b"<ns>0</ns>" in head and b"<redirect" not in head
+
+
+def title_of(raw: bytes) -> str:
+    """The title in the XML of a page."""
+    found = _TITLE.search(raw[:_MAX_HEAD_BYTES])
+    return unescape(found[1].decode("utf-8", "replace")) if found else ""
 
 
 def _page(offset: int, raw: bytes, namespaces: Collection[int]) -> WikiPage | LeftOut:
@@ -83,24 +103,6 @@ def _page(offset: int, raw: bytes, namespaces: Collection[int]) -> WikiPage | Le
 
 
 # ---------------------------------------------------------------- bytes
-
-
-def _unpacked(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes of a stream, those of bzip2 unpacked, some at a time."""
-    chunk = stream.read(_CHUNK)
-    if not chunk.startswith(b"BZh"):
-        while chunk:
-            yield chunk
-            chunk = stream.read(_CHUNK)
-        return
-    while chunk:
-        unpacker = bz2.BZ2Decompressor()
-        while not unpacker.eof:
-            if unpacker.needs_input and not chunk:
-                raise EOFError("the last stream of bzip2 is cut short")
-            yield unpacker.decompress(chunk, _CHUNK)
-            chunk = stream.read(_CHUNK) if unpacker.needs_input else b""
-        chunk = unpacker.unused_data or stream.read(_CHUNK)
 
 
 def _utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -43,6 +43,7 @@ class Unreadable(Exception):
         "undecodable",
         "not_text",
         "parser_error",
+        "damaged_archive",
     )
 
     def __init__(self, reason: str, detail: str) -> None:

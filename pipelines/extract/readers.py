@@ -28,6 +28,7 @@ _READERS = {
     "texinfo": ("texinfo.reader", "texinfo"),
     "man": ("man.reader", "man"),
     "latex": ("latex.reader", "latex"),
+    "eprint": ("latex.eprint", "eprint"),
     "notebook": ("notebook", "notebook"),
     "pdf": ("pdf.reader", "pdf"),
     "source": ("source_code", "source_code"),
@@ -36,6 +37,10 @@ _READERS = {
     "wikitext": ("wikitext.reader", "wikitext"),
 }
 
+# A page that only says where documents are; no format of ours.
+INDEX_TYPE = "application/x-index"
+# A paper as its authors sent it, whatever that is.
+EPRINT_TYPE = "application/x-eprint"
 # Types of records that a reader of a dump makes.
 QUESTIONS_TYPE = "application/x-stackexchange-thread+json"
 MAIL_TYPE = "application/x-mail-thread"
@@ -61,6 +66,7 @@ _FORMAT_OF_TYPE = {
     "application/pdf": "pdf",
     "application/x-ipynb+json": "notebook",
     "application/rfc+xml": "rfcxml",
+    EPRINT_TYPE: "eprint",
     QUESTIONS_TYPE: "questions",
     MAIL_TYPE: "mail",
     WIKITEXT_TYPE: "wikitext",

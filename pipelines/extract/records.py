@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import hashlib
 import io
@@ -11,74 +10,37 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawlers.bulk import mbox, mediawiki, stackexchange
-from crawlers.bulk.archive import ArchivedFile, read_files
+from crawlers.bulk import mbox
+from crawlers.bulk.archive import ArchivedFile, read_files, read_zip
 from crawlers.bulk.left_out import LeftOut
-from crawlers.content import BodyError
-from crawlers.optout import header_signals
+from crawlers.bulk.unpack import FAULTS, SoundStream, chunks_of, unpacked
 from crawlers.urls import canonical_url, doc_id
-from crawlers.warc import Damage, Record, read_records
 from pipelines import storage
+from pipelines.extract.dumps import begins_with_dump, from_7z, from_posts, from_wiki
 from pipelines.extract.latex.project import ENDINGS as LATEX_ENDINGS
 from pipelines.extract.latex.project import documents
-from pipelines.extract.licences import NOT_STATED, Repository, Stated, is_licence_file
+from pipelines.extract.licences import Repository, is_licence_file
 from pipelines.extract.mail.reader import pack_thread
-from pipelines.extract.readers import MAIL_TYPE, QUESTIONS_TYPE, WIKITEXT_TYPE
+from pipelines.extract.packages import from_deb
+from pipelines.extract.raw import NEVER, Broken, Raw
+from pipelines.extract.readers import MAIL_TYPE
+from pipelines.extract.responses import from_warc
+
+__all__ = ["Broken", "Raw", "read_raw"]
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 
-_ARCHIVE = re.compile(r"\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz)$", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz|zip)$", re.IGNORECASE)
 _POSTS = re.compile(r"(?:^|[/._-])posts\.xml$", re.IGNORECASE)
-_POSTS_NAME = re.compile(r"posts(?=\.xml(?:\.gz)?$)", re.IGNORECASE)
-_DUMP = re.compile(r"\.xml(?:\.bz2)?$", re.IGNORECASE)
-_DUMP_HEAD = b"<mediawiki"
+_DUMP = re.compile(r"\.xml(?:\.(?:bz2|gz|xz|zst))?$", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
-_NEVER = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """One record, ready to be extracted. `row` is its offset or row number in `file`.
-
-    `name` is what a reader may know of where it lay: its URL, or its path in a repository. `licence` is what the
-    licence files of its repository say. `columns` are what a row
-    of a table brought along beside its text; then `body` is the text itself.
-    """
-
-    doc_id: str
-    url: str
-    file: str
-    row: int
-    digest: str
-    fetched_at: datetime
-    status: int = 200
-    content_type: str | None = None
-    opt_out: tuple[str, ...] = ()
-    licence: Stated = NOT_STATED
-    body: bytes = b""
-    name: str = ""
-    columns: Mapping[str, Any] | None = field(default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A record that cannot be read: it goes to quarantine with this reason."""
-
-    url: str
-    file: str
-    row: int
-    reason: str
-    detail: str
 
 
 def read_raw(url: str, name: str, max_body_bytes: int, path: str = "") -> Iterator[Raw | Broken]:
@@ -90,7 +52,7 @@ def read_raw(url: str, name: str, max_body_bytes: int, path: str = "") -> Iterat
     ending = plain[plain.rfind(".") :].lower() if "." in plain else ""
     path = path or PurePosixPath(name).name
     if ending == ".warc":
-        yield from _from_warc(url, name, max_body_bytes)
+        yield from from_warc(url, name, max_body_bytes)
     elif ending == ".parquet":
         yield from _from_rows(_whole(_parquet_rows(url)), name)
     elif ending in (".jsonl", ".ndjson"):
@@ -98,55 +60,37 @@ def read_raw(url: str, name: str, max_body_bytes: int, path: str = "") -> Iterat
     elif _ARCHIVE.search(name):
         yield from _from_archive(url, name, path, max_body_bytes)
     elif _POSTS.search(plain):
-        yield from _from_posts(url, name, path)
+        yield from from_posts(url, name, path)
     elif ending == ".mbox":
         yield from _from_mbox(url, name)
-    elif _DUMP.search(name) and _begins_with_dump(url):
-        yield from _from_wiki(url, name, path)
+    elif ending == ".deb":
+        yield from from_deb(url, name, path, max_body_bytes)
+    elif ending == ".7z":
+        yield from from_7z(url, name, path, max_body_bytes)
+    elif _DUMP.search(name) and _is_wiki(url):
+        yield from from_wiki(url, name, path)
     else:
-        yield _from_file(url, name, path)
+        yield _from_file(url, name, path, max_body_bytes)
 
 
-def _from_warc(url: str, name: str, max_body_bytes: int) -> Iterator[Raw | Broken]:
+def _is_wiki(url: str) -> bool:
     with storage.open_input(url) as stream:
-        for record in read_records(stream, name, max_bytes=2 * max_body_bytes):
-            if isinstance(record, Damage):
-                yield Broken("", name, record.offset, "damaged_record", record.error)
-            else:
-                yield _from_record(record, name, max_body_bytes)
+        return begins_with_dump(unpacked(stream))
 
 
-def _from_record(record: Record, name: str, max_body_bytes: int) -> Raw | Broken:
-    address = canonical_url(record.url)
-    if address is None:
-        return Broken(record.url, name, record.offset, "not_a_url", "the target of the record is not an http URL")
+def _from_file(url: str, name: str, path: str, max_body_bytes: int) -> Raw | Broken:
+    """A file that is one record, unpacked where its name says that it is packed."""
+    body = b""
     try:
-        body = record.body(max_body_bytes) if record.status == 200 else b""
-    except BodyError as error:
-        return Broken(address, name, record.offset, error.reason, error.detail)
-    return Raw(
-        doc_id=doc_id(address),
-        url=address,
-        file=name,
-        row=record.offset,
-        digest=record.digest,
-        fetched_at=record.fetched_at,
-        status=record.status,
-        content_type=record.content_type,
-        opt_out=header_signals(record.headers),
-        body=body,
-        name=address,
-    )
-
-
-def _from_file(url: str, name: str, path: str) -> Raw | Broken:
-    content = storage.read_bytes(url)
-    try:
-        body = gzip.decompress(content) if name.endswith(".gz") else content
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        with storage.open_input(url) as stream:
+            for chunk in unpacked(stream) if name.endswith(".gz") else chunks_of(stream):
+                body += chunk
+                if len(body) > max_body_bytes:
+                    return Broken("", name, 0, "too_large", f"more than {max_body_bytes} bytes")
+    except FAULTS as error:
         return Broken("", name, 0, "damaged_record", str(error))
     path = path.removesuffix(".gz")
-    return Raw(doc_id("file:" + path), "", name, 0, storage.sha256(url), _NEVER, body=body, name=path)
+    return Raw(doc_id("file:" + path), "", name, 0, storage.sha256(url), NEVER, body=body, name=path)
 
 
 # ---------------------------------------------------------------- archives and dumps
@@ -159,98 +103,57 @@ def _from_archive(url: str, name: str, path: str, max_body_bytes: int) -> Iterat
     Of LaTeX, a document is one record, the files that it was written in put together. They wait for the end of the
     archive; beyond MAX_WAITING_BYTES of them, each further one is a record.
     """
-
+    read = read_zip if name.lower().endswith(".zip") else read_files
     with storage.open_input(url) as stream:
-        files = (each for each in read_files(stream, max_body_bytes) if isinstance(each, ArchivedFile))
+        files = (each for each in read(stream, max_body_bytes) if isinstance(each, ArchivedFile))
         licences = Repository((each.path, each.body) for each in files if is_licence_file(each.path))
 
-    def record(member: str, offset: int, body: bytes) -> Raw:
+    def record(file: ArchivedFile, body: bytes) -> Raw:
         digest = "sha256:" + hashlib.sha256(body).hexdigest()
-        identity = doc_id(f"file:{path}\0{member}")
-        stated = licences.licence_of(member)
-        return Raw(identity, "", name, offset, digest, _NEVER, licence=stated, body=body, name=member)
+        identity = doc_id(f"file:{path}\0{file.path}")
+        stated, page = licences.licence_of(file.path), canonical_url(file.page) or ""
+        return Raw(identity, page, name, file.offset, digest, NEVER, licence=stated, body=body, name=file.path)
 
     latex: dict[str, ArchivedFile] = {}
     waiting = 0
     with storage.open_input(url) as stream:
-        for each in read_files(stream, max_body_bytes):
+        for each in read(stream, max_body_bytes):
             if isinstance(each, LeftOut):
                 yield Broken("", name, each.offset, each.reason, each.detail)
             elif each.path.lower().endswith(LATEX_ENDINGS) and waiting + len(each.body) <= MAX_WAITING_BYTES:
                 latex[each.path] = each
                 waiting += len(each.body)
             else:
-                yield record(each.path, each.offset, each.body)
+                yield record(each, each.body)
     for member, text in documents({member: each.body for member, each in latex.items()}):
-        yield record(member, latex[member].offset, text.encode("utf-8", "replace"))
-
-
-def _from_posts(url: str, name: str, path: str) -> Iterator[Raw | Broken]:
-    """The threads of a Stack Exchange dump; `Comments.xml` and `Users.xml` beside `Posts.xml` are read along."""
-    with ExitStack() as open_files:
-        work = Path(open_files.enter_context(tempfile.TemporaryDirectory()))
-        streams = []
-        for table in ("Posts", "Comments", "Users"):
-            beside = _POSTS_NAME.sub(table.lower() if url.endswith("posts.xml") else table, url)
-            exists = table == "Posts" or (beside != url and storage.exists(beside))
-            streams.append(open_files.enter_context(_opened(url if table == "Posts" else beside)) if exists else None)
-        posts, comments, users = streams
-        assert posts is not None
-        for number, each in enumerate(stackexchange.read_threads(posts, work, comments, users)):
-            if isinstance(each, LeftOut):
-                yield Broken("", name, each.offset, each.reason, each.detail)
-                continue
-            body = each.payload()
-            identity = doc_id(f"stackexchange:{path}\0{each.question.id}")
-            digest = "sha256:" + hashlib.sha256(body).hexdigest()
-            yield Raw(
-                identity, "", name, number, digest, _NEVER, content_type=QUESTIONS_TYPE, body=body, name=each.title
-            )
+        yield record(latex[member], text.encode("utf-8", "replace"))
 
 
 def _from_mbox(url: str, name: str) -> Iterator[Raw | Broken]:
-    """The threads of a mailing list."""
-    with tempfile.TemporaryDirectory() as work, _opened(url) as stream:
-        for number, each in enumerate(mbox.read_threads([stream], Path(work))):
+    """The threads of a mailing list; of one that is damaged, those of the messages before."""
+    with (
+        storage.open_input(url) as packed,
+        tempfile.TemporaryDirectory() as work,
+        tempfile.TemporaryFile() as messages,
+    ):
+        stream = SoundStream(unpacked(packed))
+        shutil.copyfileobj(stream, messages)
+        end = _last_message(messages) if stream.fault else 0
+        if stream.fault:
+            messages.truncate(end)
+        for number, each in enumerate(mbox.read_threads([messages], Path(work))):
             body = pack_thread(each.messages)
             digest = "sha256:" + hashlib.sha256(body).hexdigest()
-            yield Raw(doc_id(f"mail:{each.id}"), "", name, number, digest, _NEVER, content_type=MAIL_TYPE, body=body)
+            yield Raw(doc_id(f"mail:{each.id}"), "", name, number, digest, NEVER, content_type=MAIL_TYPE, body=body)
+        if stream.fault:
+            yield Broken("", name, end, "damaged_archive", f"behind this place: {stream.fault}")
 
 
-def _from_wiki(url: str, name: str, path: str) -> Iterator[Raw | Broken]:
-    """The pages of a MediaWiki dump."""
-    with storage.open_input(url) as stream:
-        for each in mediawiki.read_pages(stream):
-            if isinstance(each, LeftOut):
-                yield Broken("", name, each.offset, each.reason, each.detail)
-                continue
-            body = each.wikitext.encode("utf-8", "replace")
-            identity = doc_id(f"wiki:{path}\0{each.title}")
-            digest = "sha256:" + hashlib.sha256(body).hexdigest()
-            yield Raw(
-                identity, "", name, each.offset, digest, _NEVER, content_type=WIKITEXT_TYPE, body=body, name=each.title
-            )
-
-
-def _begins_with_dump(url: str) -> bool:
-    with storage.open_input(url) as stream:
-        head = stream.read(1 << 16)
-    if url.endswith(".bz2"):
-        try:
-            head = bz2.BZ2Decompressor().decompress(head, 4096)
-        except OSError:
-            return False
-    return _DUMP_HEAD in head[:4096]
-
-
-@contextmanager
-def _opened(url: str) -> Iterator[BinaryIO]:
-    """A file as a seekable stream: a local copy where it lies elsewhere or is packed."""
-    with storage.open_input(url) as stream, tempfile.TemporaryFile() as local:
-        raw = io.BufferedReader(stream)
-        shutil.copyfileobj(gzip.GzipFile(fileobj=raw) if url.endswith(".gz") else raw, local)
-        local.seek(0)
-        yield local
+def _last_message(stream: BinaryIO) -> int:
+    """Where the last message of an mbox begins: there is more of it than is there."""
+    end = stream.seek(0, io.SEEK_END)
+    start = stream.seek(max(0, end - MAX_WAITING_BYTES))
+    return start + max(0, stream.read().rfind(b"\nFrom ") + 1)
 
 
 # ---------------------------------------------------------------- rows of text
@@ -275,7 +178,7 @@ def _from_row(row: dict[str, Any], name: str, index: int) -> Raw | Broken:
     address = canonical_url(row["url"]) if row.get("url") else None
     given = row.get("doc_id") or row.get("id")
     identity = given if _is_doc_id(given) else doc_id(address or f"{given or ''}\0{text.decode()}")
-    return Raw(str(identity), address or "", name, index, "", _NEVER, body=text, columns=columns)
+    return Raw(str(identity), address or "", name, index, "", NEVER, body=text, columns=columns)
 
 
 def _is_text(value: object) -> bool:

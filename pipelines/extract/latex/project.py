@@ -27,7 +27,7 @@ def documents(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
     that it inputs put in; those are no documents of their own. A file that no document inputs stands for itself.
     """
     project = _Project(files)
-    mains = [name for name, text in project.texts.items() if _CLASS.search(text) and _BODY.search(text)]
+    mains = [name for name, text in project.texts.items() if is_document(text)]
     inputs = {main: project.inputs_of(main) for main in mains}
     parts = {part for main, its in inputs.items() for part in its if part != main}
     for name in files:
@@ -35,6 +35,11 @@ def documents(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
             yield name, project.flat(name)
         elif name not in parts:
             yield name, project.texts[name]
+
+
+def is_document(text: str) -> bool:
+    """Whether a LaTeX file has a document class, and what that is for."""
+    return bool(_CLASS.search(text) and _BODY.search(text))
 
 
 def _is_part_of_another(name: str, inputs: Mapping[str, set[str]]) -> bool:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from crawlers.optout import TDM_FREE
 from crawlers.urls import canonical_url, host_of
 from pipelines.extract.html.metadata.date import iso_date
 from pipelines.extract.html.metadata.jsonld import Linked, read_linked
@@ -193,4 +194,6 @@ def _opt_out(said: Said) -> tuple[str, ...]:
     for _, name, value in said["tdm"]:
         if name == "tdm-policy" or value.strip() == "1":
             tokens.add(name)
+        elif value.strip() == "0":
+            tokens.add(TDM_FREE)
     return tuple(sorted(token for token in tokens if 0 < len(token) <= _TOKEN_CHARACTERS))

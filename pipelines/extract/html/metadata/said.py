@@ -125,7 +125,7 @@ def take(element: Element, said: Said) -> None:
         said[name].append((0, name, attributes.get("href" if name == "base" else "lang") or ""))
     elif name == "script":
         if "rsl+xml" in attributes.get("type", "").lower():
-            said["robots"].append((0, "script", "rsl"))
+            said["robots"].append((0, "script", "rsl-licence"))
         said["json-ld"].append((0, name, element.text))
     else:
         _take_text(element, said)
@@ -139,7 +139,7 @@ def _take_link(element: Element, said: Said) -> None:
         return
     if rel and not {"license", "licence"}.isdisjoint(rel.split()):
         if "rsl+xml" in attributes.get("type", "").lower():
-            said["robots"].append((0, "link", "rsl"))
+            said["robots"].append((0, "link", "rsl-licence"))
         else:
             said["licence link"].append((0, "rel=license", href))
     elif element.name == "a":
