@@ -32,6 +32,7 @@ from crawlers.warc import warc_files
 from filters.components import connected
 from manifests.models import CrawlSettings, Source
 from pipelines import __version__, storage
+from pipelines.crawl_copies import bring, leave
 from pipelines.engine import Input, Result, Stage, StageError, Work, read_commit
 from pipelines.parts import Counts, Part, key_of, write_part
 from pipelines.pool import JobFailed
@@ -237,10 +238,15 @@ def crawl_group(spec: Mapping[str, Any]) -> Group:
     directory = Path(spec["directory"])
     sources = [Source.model_validate(each) for each in spec["sources"]]
     for source in sources:
+        bring(spec["target"], directory, source.id)
         _claim(directory / source.id, source)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    _run_worker("crawlers.worker", spec, [source for source in sources if source.kind == "site"])
-    _run_worker("crawlers.bulk.worker", spec, [source for source in sources if source.kind == "bulk"])
+    try:
+        _run_worker("crawlers.worker", spec, [source for source in sources if source.kind == "site"])
+        _run_worker("crawlers.bulk.worker", spec, [source for source in sources if source.kind == "bulk"])
+    finally:
+        for source in sources:
+            leave(spec["target"], directory, source.id)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     crawled = [_crawled(spec, directory, source.id) for source in sources]
     cpu_seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
@@ -251,7 +257,7 @@ def _crawled(spec: Mapping[str, Any], directory: Path, source: str) -> Crawled:
     outcome = read_outcome(directory / source)
     return Crawled(
         part=_index(spec, outcome, source),
-        files=_publish(spec, outcome, directory, source),
+        files=_files(outcome, directory, source),
         signals=_signals(directory / source),
         withdrawn=outcome.withdrawn,
     )
@@ -289,14 +295,12 @@ def _claim(directory: Path, source: Source) -> None:
     storage.write_bytes(str(note), json.dumps(now, sort_keys=True).encode())
 
 
-def _publish(spec: Mapping[str, Any], outcome: Outcome, directory: Path, source: str) -> list[dict[str, Any]]:
-    """The WARC and the large files of a source, with their hashes; copied to the run where that is in a bucket."""
+def _files(outcome: Outcome, directory: Path, source: str) -> list[dict[str, Any]]:
+    """The WARC and the large files of a source, with their hashes."""
     large = sorted({each.file for each in outcome.fetched if each.file.startswith("files/")})
     files = []
     for name in [path.name for path in warc_files(directory / source)] + large:
         path, place = directory / source / name, f"{source}/{name}"
-        if storage.is_remote(spec["target"]):
-            storage.copy(str(path), storage.join(spec["target"], place))
         files.append({"name": place, "sha256": storage.sha256(str(path)), "bytes": path.stat().st_size})
     return files
 

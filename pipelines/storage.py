@@ -77,6 +77,13 @@ def exists(url: str) -> bool:
     return bool(filesystem.get_file_info(path).type == pafs.FileType.File)
 
 
+def size(url: str) -> int | None:
+    """Bytes of a file, None where there is none."""
+    filesystem, path = _locate(url)
+    info = filesystem.get_file_info(path)
+    return info.size if info.type == pafs.FileType.File else None
+
+
 def open_input(url: str) -> pa.NativeFile:
     """A file open for random-access reading."""
     filesystem, path = _locate(url)

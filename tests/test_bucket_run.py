@@ -31,6 +31,25 @@ def test_a_run_in_a_bucket_makes_the_same_shards(bucket: str, tmp_path: Path) ->
     assert "nothing to do" in again.stdout
 
 
+def test_another_machine_goes_on_with_a_crawl_in_a_bucket(bucket: str, tmp_path: Path) -> None:
+    """It has neither frontier nor WARC files, visits what is due, and the records of both machines stand in the run."""
+    run = f"{bucket}/runs/moved"
+    first, second = tmp_path / "first", tmp_path / "second"
+    done = runs.syscorpus("crawl", "--recipe", runs.SMALL, "--run", run, SYSCORPUS_SCRATCH=str(first))
+    assert done.returncode == 0, done.stderr[-3000:]
+    before = read_commit(f"{run}/crawl")
+    done = runs.syscorpus("crawl", "--again", "--recipe", runs.SMALL, "--run", run, SYSCORPUS_SCRATCH=str(second))
+    assert done.returncode == 0, done.stderr[-3000:]
+    after = read_commit(f"{run}/crawl")
+    assert before is not None
+    assert after is not None
+    assert after.settings["generation"] == 2
+    files = {each["name"]: each["sha256"] for each in after.extra["files"]}
+    assert {each["name"]: each["sha256"] for each in before.extra["files"]}.items() < files.items()
+    done = runs.syscorpus("extract", "--recipe", runs.SMALL, "--run", run, SYSCORPUS_SCRATCH=str(first))
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def test_an_export_to_a_bucket_is_all_there_or_not_said_to_be(bucket: str, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     farm = runs.SMALL.parent.parent / "farm"
