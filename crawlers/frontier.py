@@ -336,13 +336,21 @@ class Frontier:
     def begin_generation(self, now: float, first_file: int) -> None:
         """Make pending what is due at a Unix time, what failed, and what was left for a passing reason.
 
-        Site files and sitemaps are always due. Rules are asked for again before anything else.
+        Site files and sitemaps are always due. Rules are asked for again before anything else. Budgets begin anew.
         """
         reasons = ",".join("?" * len(PASSING))
+        for pattern in self.patterns.values():
+            pattern.fetched = min(pattern.fetched, 1)  # that it was ever seen stays known
+            pattern.closed = "" if pattern.closed == "pattern_budget" else pattern.closed
         with self._transaction() as db:
             db.execute("INSERT INTO generation (begun, first_file) VALUES (?, ?)", (now, first_file))
+            db.execute("UPDATE url SET tries = 0 WHERE tries > 0")
+            db.executemany(
+                "UPDATE pattern SET fetched = ?, closed = ? WHERE id = ?",
+                ((p.fetched, p.closed, p.id) for p in self.patterns.values()),
+            )
             db.execute(
-                "UPDATE url SET state = 0, tries = 0, not_before = 0, reason = NULL, detail = NULL"
+                "UPDATE url SET state = 0, not_before = 0, reason = NULL, detail = NULL"
                 f" WHERE state = 4 OR (state = 3 AND reason IN ({reasons}))"
                 " OR (state = 2 AND (kind < 3 OR depth = 0 OR due <= ?))",
                 (*PASSING, now),
@@ -376,9 +384,9 @@ class Frontier:
                 leases += [_lease(row[1:]) for row in rows]
         return leases
 
-    def release(self) -> None:
-        """Make every leased URL pending again; only its owner may, at its start and its end."""
-        self._db.execute("UPDATE url SET state = 0 WHERE state = 1")
+    def release(self) -> int:
+        """Make every leased URL pending again, how many there were; only its owner may, at its start and its end."""
+        return self._db.execute("UPDATE url SET state = 0 WHERE state = 1").rowcount
 
     def unlease(self, url: str) -> None:
         """Make one leased URL pending again."""

@@ -420,7 +420,8 @@ class SourceSession:
             self._frontier.begin_generation(time.time(), first)
 
     def _recover(self) -> None:
-        self._frontier.release()
+        # One that was killed in its first request has asked, too.
+        self.is_resumed |= self._frontier.release() > 0
         for file, end in self._frontier.settled_ends().items():
             path = self._directory / file
             size = path.stat().st_size if path.exists() else 0
