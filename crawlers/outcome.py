@@ -186,15 +186,21 @@ def progress(directory: Path) -> Status:
 
 
 def _status(db: sqlite3.Connection) -> Status:
-    number, begun, first_file = db.execute(
-        "SELECT number, begun, first_file FROM generation ORDER BY number DESC LIMIT 1"
-    ).fetchone()
+    begin = db.execute("SELECT number, begun, first_file FROM generation ORDER BY number DESC LIMIT 1").fetchone()
+    if begin is None:  # its tables are there, and nothing in them yet
+        return Status()
+    number, begun, first_file = begin
     counts = count_states(db)
     fetched, size, last = db.execute(
         "SELECT COUNT(*), COALESCE(SUM(length), 0), MAX(fetched_at) FROM record WHERE file >= ?", (f"{first_file:05d}",)
     ).fetchone()
     unfinished = sum(n for (_, state), n in counts.items() if state in (State.PENDING, State.LEASED))
-    pages = counts.get((Kind.PAGE, State.DONE), 0)
+    # A page that was not due is whole, and not of this generation.
+    (pages,) = db.execute(
+        "SELECT COUNT(*) FROM record JOIN url ON url.id = record.url AND url.record = record.id"
+        " WHERE file >= ? AND url.kind = ? AND url.state = ?",
+        (f"{first_file:05d}", Kind.PAGE, State.DONE),
+    ).fetchone()
     until = time.time() if unfinished else datetime.fromisoformat(last).timestamp() if last else begun
     blocked = db.execute("SELECT reason, COUNT(*) FROM url WHERE state = ? GROUP BY reason", (State.EXCLUDED,))
     closed = db.execute("SELECT origin, reason FROM origin WHERE state = ?", (OriginState.BLOCKED,))
