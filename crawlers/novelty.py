@@ -85,8 +85,9 @@ class SessionParameters:
     #: Paths on which it has to be seen, and as many times those on which it changed something.
     _PATHS = 3
     _TIMES = 2
-    #: Texts that are remembered, and parameters of a URL that are looked at.
+    #: Texts that are remembered; characters and parameters of the URLs that are looked at.
     _TEXTS = 100_000
+    _CHARACTERS = 512
     _PARAMETERS = 8
 
     def __init__(self) -> None:
@@ -98,6 +99,8 @@ class SessionParameters:
 
     def saw(self, url: str, digest: bytes) -> None:
         """A page came with a text of this hash."""
+        if len(url) > self._CHARACTERS:
+            return
         path, _, query = url.partition("?")
         ours = _parameters(query) if query else {}
         self._saw_others(url, path, ours, digest)

@@ -172,7 +172,8 @@ class SourceSession:
         location, stored_head = self._writer.append(lease.url, fetched_at, head, body, about, request, revisits)
         is_revisit = revisits is not None
         self._settle(record_of(lease.url, fetched_at, location, stored_head, body, about, is_revisit), lease)
-        return 0.0
+        # What a robots.txt asks holds for the very next request.
+        return self.delay_s(self._origin(lease)) if lease.kind is Kind.ROBOTS else 0.0
 
     def failed(self, lease: Lease, reason: str, detail: str = "", at_least_s: float = 0.0) -> float:
         """A fetch failed in a way that may pass: retried later, in the end given up.

@@ -136,6 +136,17 @@ def test_a_session_is_known_though_a_page_changes_with_the_hour() -> None:
     assert parameters.names == {"visit"}
 
 
+def test_long_urls_and_many_parameters_are_not_remembered() -> None:
+    parameters = SessionParameters()
+    for name in ("alpha", "beta", "gamma"):
+        seen(parameters, sentence(name), *(f"/{name}?a={'x' * 4000}&visit={number}" for number in range(2)))
+    many = "&".join(f"p{number}={number}" for number in range(100))
+    for number in range(3):
+        seen(parameters, sentence(f"delta{number}"), f"/delta?{many}&visit={number}")
+    assert parameters.names == set()
+    assert not parameters._texts
+
+
 # ---------------------------------------------------------------- which links are followed
 
 
