@@ -462,8 +462,8 @@ class SourceSession:
                     continue
                 # The record that led here may stand just before, and not be in the frontier yet.
                 found = self._frontier.find(item.url)
-                if found is None:
-                    self._changes.links.append(Link(item.url, Kind.PAGE))
+                if found is None or found[1].state is State.DONE:
+                    self._changes.links += [Link(item.url, Kind.PAGE)] if found is None else []
                     self.flush()
                     found = self._frontier.find(item.url)
                 assert found is not None

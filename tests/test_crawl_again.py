@@ -170,6 +170,12 @@ def visited(directory: Path, docs: Docs, generation: int, **settings: object) ->
     """Crawl in this process, without a network; the paths that were asked for, offers apart."""
     values = {"delay_s": 0.0, "retries": 0} | settings
     session = SourceSession(source(), CrawlSettings.model_validate(values), directory, generation)
+    asked = _walk(session, docs)
+    session.close()
+    return asked
+
+
+def _walk(session: SourceSession, docs: Docs) -> list[str]:
     asked = []
     while session.has_unfinished():
         for lease in iter(lambda: session.take(session.origins[0], time.time()), None):
@@ -182,7 +188,6 @@ def visited(directory: Path, docs: Docs, generation: int, **settings: object) ->
             head = "".join(f"\r\n{name}: {value}" for name, value in answer.headers.items())
             session.answered(lease, f"HTTP/1.1 {answer.status} X{head}".encode(), answer.body, datetime.now(UTC))
             asked += [path] if path not in OFFERS else []
-    session.close()
     return sorted(asked)
 
 
@@ -246,6 +251,25 @@ def test_each_crawl_has_a_budget_of_its_own_and_spends_it_from_the_seed_on(tmp_p
     # The seed is one of the three, and the first: what is new is linked there.
     assert taken == [2, 2, 2]
     assert records(tmp_path).keys() >= set(names)
+
+
+def test_a_frontier_that_is_older_than_its_records_takes_them_up(tmp_path: Path) -> None:
+    """After a power cut: the sitemap that made a page due again stands in the WARC, and so does the page."""
+    docs = Docs({"/a": "<p>this is it</p>"}, ["/a"])
+    docs.sitemap = {"/a": datetime.now(UTC) + timedelta(hours=1)}
+    visited(tmp_path, docs, 1)
+    session = SourceSession(source(), CrawlSettings(delay_s=0.0), tmp_path, 2)
+    session.flush()
+    with closing(sqlite3.connect(tmp_path / "older.sqlite")) as older:
+        session._frontier._db.backup(older)
+    asked = _walk(session, docs)
+    assert asked == ["/", "/a", "/robots.txt", "/sitemap.xml"]
+    session.close()
+    (tmp_path / "older.sqlite").replace(tmp_path / "frontier.sqlite")
+    assert visited(tmp_path, docs, 2) == []
+    assert len(records(tmp_path)["/a"]) == 2
+    first = {path.name: b"" for path in warc_files(tmp_path)[:1]}
+    assert stored(tmp_path, first) == Counter(f"{BASE}{path}" for path in asked)
 
 
 def test_a_second_crawl_that_is_killed_loses_and_repeats_nothing(tmp_path: Path) -> None:
