@@ -310,6 +310,7 @@ class Source(Model):
     bulk: Bulk | None = None
     licence: str | None = Field(description="SPDX expression; null where it is not known")
     licence_evidence: str = Field(description="where the licence is stated")
+    licence_each: bool = Field(default=False, description="each document states its own; who states none has none")
     licence_checked: bool = Field(default=True, description="false: told from memory, nobody has looked")
     language: str | None = Field(default=None, description="ISO 639-1, where the whole source has one")
     expected_pages: int | None = Field(default=None, ge=1, description="pages or documents, estimated")
@@ -336,6 +337,8 @@ class Source(Model):
             raise ValueError(f"source {self.id} is {self.status!r}: give a reason")
         if self.confirmed and self.status != "review":
             raise ValueError(f"source {self.id} is {self.status!r}: only one under review can be confirmed")
+        if self.licence_each and self.licence is not None:
+            raise ValueError(f"source {self.id}: each document has a licence of its own; leave `licence` null")
         if self.kind == "bulk" and self.bulk is None:
             raise ValueError(f"source {self.id} is read in bulk: say under `bulk` from where")
         if self.kind == "site" and not (self.seeds and self.scope):

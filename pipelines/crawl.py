@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -189,10 +190,14 @@ def _watched(work: Work) -> Iterator[None]:
     directory = working_directory(work.directory)
 
     def watch() -> None:
-        while not ended.wait(_EVERY_S):
+        took = 0.0
+        # Frontiers of millions of URLs take their time to be counted, and have better things to do.
+        while not ended.wait(max(_EVERY_S, 20 * took)):
+            began = time.monotonic()
             counts = [progress(directory / source.id) for source in work.run.sources]
             done, waiting = sum(each.pages for each in counts), sum(each.unfinished for each in counts)
             shown.show(done, of=done + waiting)
+            took = time.monotonic() - began
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -22,6 +22,9 @@ from pipelines.extract.licences import UNKNOWN, allowed, class_of
 
 SITES = Path(load.__file__).with_name("sites")
 
+#: Stands for the licence of a source each of whose documents states its own.
+EACH = "each its own"
+
 _WIDTH = 100
 _LABEL = 10
 _SHOWN = 8
@@ -69,7 +72,7 @@ def lacking(source: Source) -> list[str]:
         return []
     stated = source.model_fields_set
     missing = [key for key in ("kind", "format", "homepage", "language", "expected_pages") if key not in stated]
-    if source.is_on and source.licence is None:
+    if source.is_on and source.licence is None and not source.licence_each:
         missing.append("licence")
     if not source.licence_evidence.strip():
         missing.append("licence_evidence")
@@ -107,7 +110,22 @@ def _read_by(source: Source) -> str:
 
 
 def _class(source: Source) -> str:
+    if source.licence_each:
+        return EACH
     return class_of(source.licence) if source.licence else UNKNOWN
+
+
+def _licence(source: Source, extract: ExtractSettings) -> str:
+    """The licence of its documents in words."""
+    if source.licence_each:
+        return "each document has its own; those are dropped that state none, or one that is not allowed"
+    may = "may be trained on" if _may_train(source, extract) else "not to be trained on"
+    return f"{source.licence or 'not known'} (class {_class(source)}: {may})"
+
+
+def _may_train(source: Source, extract: ExtractSettings) -> bool:
+    """Whether its documents may be trained on; where each states its own licence, `extract` judges each."""
+    return source.licence_each or allowed(source.licence, extract.licences)
 
 
 # ---------------------------------------------------------------- the list
@@ -129,7 +147,7 @@ def _check(sources: Iterable[Source], wanted: Wanted) -> None:
     categories = load_categories()
     if wanted.category and wanted.category not in categories:
         raise ManifestError([f"--category {wanted.category}: must be one of {', '.join(categories)}"])
-    classes = [*load_licences().classes, UNKNOWN]
+    classes = [*load_licences().classes, UNKNOWN, EACH]
     if (
         wanted.licence
         and wanted.licence not in classes
@@ -155,7 +173,7 @@ def _is_under(source: Source, licence: str) -> bool:
 
 def _row(source: Source) -> str:
     status = f"{source.status}+" if source.confirmed else source.status
-    licence = textwrap.shorten(source.licence or UNKNOWN, 21, placeholder=" ...")
+    licence = textwrap.shorten(EACH if source.licence_each else source.licence or UNKNOWN, 21, placeholder=" ...")
     checked = "checked" if source.licence_checked else "recall"
     pages = f"{source.expected_pages:,}" if source.expected_pages else "?"
     return f"  {source.id:<34} {_read_by(source):<14} {status:<7} {licence:<21} {checked:<7} {pages:>10}"
@@ -167,7 +185,7 @@ def summary(sources: Sequence[Source], extract: ExtractSettings) -> list[str]:
     crawled = sum(source.kind == "site" for source in on)
     web = [source for source in sources if has_pages(source)]
     categories = len({source.category for source in on})
-    forbidden = [source.id for source in on if not allowed(source.licence, extract.licences)]
+    forbidden = [source.id for source in on if not _may_train(source, extract)]
     confirmed = [source.id for source in sources if source.confirmed]
     told = sum(not source.licence_checked for source in on)
     lines = [
@@ -207,8 +225,7 @@ def explain(source: Source, asked_for: Asked) -> Iterator[str]:
     if source.kind == "bulk" and has_pages(source):
         yield from _told("pages", f"of {', '.join(page_hosts(source))}: known, not crawled, for the bulk has them")
     yield from _told("expected", *_pace(source, asked_for.crawl))
-    may = "may be trained on" if allowed(source.licence, asked_for.extract.licences) else "not to be trained on"
-    yield from _told("licence", f"{source.licence or 'not known'} (class {_class(source)}: {may})")
+    yield from _told("licence", _licence(source, asked_for.extract))
     looked = "somebody has looked" if source.licence_checked else "told from memory, nobody has looked"
     yield from _told("evidence", f"{source.licence_evidence} ({looked})")
     yield from _told("signals", *_signals(source, asked_for.extract))
@@ -235,7 +252,7 @@ def _verdict(source: Source, asked_for: Asked) -> str:
         return f"no, its status is {source.status}: {source.reason}{opened}"
     else:
         yes = "yes, it is on"
-    if not allowed(source.licence, asked_for.extract.licences):
+    if not _may_train(source, asked_for.extract):
         return f"{yes}; but no document that names no other licence is kept, for the class of this one is not allowed"
     return yes
 
