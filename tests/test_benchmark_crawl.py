@@ -106,6 +106,13 @@ def test_gaps_and_crowds_are_those_of_a_count_at_every_moment(spans):
     assert least_gap_s(rows) == (min(gaps) / 1000 if gaps else float("inf"))
 
 
+def test_a_pause_counts_from_when_a_request_may_have_come():
+    first, second = asked((100, 101), (250, 251))
+    assert least_gap_s([first, second]) == pytest.approx(0.15)
+    assert least_gap_s([first._replace(late=50_000), second]) == pytest.approx(0.2)
+    assert least_gap_s([first, second._replace(late=50_000)]) == pytest.approx(0.15)
+
+
 @given(st.sampled_from(["/a", "/a/", "/ab.html", "/b/c.html", "/b/c.rst.txt", "/b"]), st.integers(0, 50))
 def test_the_audit_reads_robots_rules_as_the_standard_does(target, number):
     pages = ["/a/index.html", "/ab.html", "/b/c.html", "/b/d.html", "/index.html"]

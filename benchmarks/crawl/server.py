@@ -24,6 +24,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 _MAX_HEAD = 64 * 1024
 _MIN_GZIP = 256
 _BACKLOG = 512
+_LOOK_S = 0.002
 
 #: Seconds after which a host that never answers has answered.
 NEVER = math.inf
@@ -82,7 +83,8 @@ class Asked(NamedTuple):
     """A line of the server's log. Times in microseconds of the machine's monotonic clock.
 
     `began`: the request was there; `ended`: the answer was handed to the network, or the client had gone (status 0).
-    `sent`: bytes of the answer, head and body.
+    `sent`: bytes of the answer, head and body. `late`: how much earlier than `began` it may have come, as the server
+    looks for requests every few milliseconds if the machine lets it, and not at all while it does not.
     """
 
     began: int
@@ -91,6 +93,7 @@ class Asked(NamedTuple):
     target: str
     status: int
     sent: int
+    late: int = 0
 
 
 def read_log(path: Path, start: int = 0) -> list[Asked]:
@@ -98,7 +101,7 @@ def read_log(path: Path, start: int = 0) -> list[Asked]:
     with path.open("rb") as stream:
         stream.seek(start)
         rows = (line.rstrip(b"\n").decode("latin-1").split("\t") for line in stream)
-        return [Asked(int(row[0]), int(row[1]), row[2], row[3], int(row[4]), int(row[5])) for row in rows]
+        return [Asked(int(row[0]), int(row[1]), row[2], row[3], *map(int, row[4:])) for row in rows]
 
 
 def requests_in(path: Path) -> int:
@@ -138,25 +141,42 @@ def _run(make: Callable[..., Sites], arguments: Sequence[Any], hosts: int, log: 
 async def _serve(sites: Sites, addresses: Sequence[str], log: BinaryIO, parent: Connection) -> None:
     loop = asyncio.get_running_loop()
     port = 0
+    clock = _Clock(loop)
     for each in addresses:
         listening = socket.create_server((each, port), backlog=_BACKLOG)
         port = listening.getsockname()[1]
-        await loop.create_server(lambda: _Connection(sites, log, loop), sock=listening)
+        await loop.create_server(lambda: _Connection(sites, log, loop, clock), sock=listening)
     ended = loop.create_future()
     loop.add_reader(parent.fileno(), ended.set_result, None)  # readable when the parent has ended
     parent.send(port)
     await ended
 
 
+class _Clock:
+    """Knows a time since which every request that is seen now has come.
+
+    `looked`: when the look before the last was. What the last one missed came while the loop was busy around it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._last = _now()
+        self._look()
+
+    def _look(self) -> None:
+        self.looked, self._last = self._last, _now()
+        self._loop.call_later(_LOOK_S, self._look)
+
+
 class _Connection(asyncio.Protocol):
     """One connection: its requests, one after another."""
 
-    def __init__(self, sites: Sites, log: BinaryIO, loop: asyncio.AbstractEventLoop) -> None:
-        self._sites, self._log, self._loop = sites, log, loop
+    def __init__(self, sites: Sites, log: BinaryIO, loop: asyncio.AbstractEventLoop, clock: _Clock) -> None:
+        self._sites, self._log, self._loop, self._clock = sites, log, loop, clock
         self._transport: asyncio.Transport
         self._buffer = b""
-        #: When the request that is not answered yet began, its host and its target.
-        self._open: tuple[int, str, str] | None = None
+        #: The request that is not answered yet: when it began, how late that was, its host and its target.
+        self._open: tuple[int, int, str, str] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Name and signature are asyncio's."""
@@ -189,7 +209,7 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
             return
         target = words[1].decode("latin-1")
-        self._open = (began, host, target)
+        self._open = (began, began - self._clock.looked, host, target)
         answer = self._sites.answer(host, target)
         status, message = answer.message(headers)
         if answer.delay_s == 0.0:
@@ -208,9 +228,9 @@ class _Connection(asyncio.Protocol):
 
     def _end(self, status: int, sent: int) -> None:
         assert self._open is not None
-        began, host, target = self._open
+        began, late, host, target = self._open
         self._open = None
-        self._log.write(f"{began}\t{_now()}\t{host}\t{target}\t{status}\t{sent}\n".encode("latin-1"))
+        self._log.write(f"{began}\t{_now()}\t{host}\t{target}\t{status}\t{sent}\t{late}\n".encode("latin-1"))
 
 
 def _now() -> int:
