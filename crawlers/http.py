@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?!\d)")
 
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 Headers = list[tuple[str, str]]
+
+#: Responses that may pass: tried again, and stored in no WARC.
+RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
+MAX_RETRY_AFTER_S = 3600.0
 
 
 def split_message(message: bytes) -> tuple[bytes, bytes]:
@@ -69,3 +75,18 @@ def chunk_size(line: bytes) -> int:
     if not _CHUNK_SIZE.fullmatch(size):
         raise ValueError(f"no chunk size: {line[:40]!r}")
     return int(size, 16)
+
+
+def retry_after_s(value: str | None, now: datetime) -> float:
+    """Seconds that a Retry-After header (RFC 9110, 10.2.3) asks for, at most an hour; 0 where it asks none."""
+    value = (value or "").strip()
+    try:
+        seconds = float(value) if value.isascii() and value.isdigit() else _until(value, now)
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+def _until(date: str, now: datetime) -> float:
+    at = parsedate_to_datetime(date)
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()

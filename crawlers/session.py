@@ -7,8 +7,7 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
@@ -27,7 +26,7 @@ from crawlers.frontier import (
     Unfetched,
 )
 from crawlers.hours import Allowance
-from crawlers.http import header, parse_head
+from crawlers.http import MAX_RETRY_AFTER_S, RETRY_STATUSES, header, parse_head, retry_after_s
 from crawlers.scope import Scope, is_sitemap_name
 from crawlers.site_files import SiteFiles
 from crawlers.takedown import Takedowns
@@ -46,9 +45,6 @@ from crawlers.warc import (
 )
 from manifests.models import CrawlSettings, Source
 
-#: Responses that may pass: tried again, and stored in no WARC.
-RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
-MAX_RETRY_AFTER_S = 3600.0
 MAX_SITEMAPS = 1000
 #: A file beside the frontier: by template of URLs, the share of pages that an earlier run kept.
 YIELDS = "yields.json"
@@ -159,7 +155,7 @@ class SourceSession:
         except ValueError:
             return self.failed(lease, "bad_response")
         if status in RETRY_STATUSES:
-            pause = _retry_after(header(headers, "retry-after"), fetched_at)
+            pause = retry_after_s(header(headers, "retry-after"), fetched_at)
             delay = self.failed(lease, f"http_{status}", at_least_s=pause)
             return delay if status in (429, 503) else 0.0
         if status == HTTPStatus.NOT_MODIFIED and lease.earlier is None:
@@ -489,19 +485,3 @@ def _is_same(status: int, body: bytes, earlier: Earlier | None) -> bool:
 def _yields(directory: Path) -> dict[str, float]:
     path = directory / YIELDS
     return json.loads(path.read_text()) if path.exists() else {}
-
-
-def _retry_after(value: str | None, now: datetime) -> float:
-    """Seconds that a Retry-After header (RFC 9110, 10.2.3) asks for, at most an hour; 0 where it asks none."""
-    if not value:
-        return 0.0
-    try:
-        seconds = float(value) if value.isascii() and value.isdigit() else _until(value, now)
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
-
-
-def _until(date: str, now: datetime) -> float:
-    at = parsedate_to_datetime(date)
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()

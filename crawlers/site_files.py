@@ -72,7 +72,7 @@ class SiteFiles:
 
     def reload(self, origin: Origin) -> Changes:
         """Read again what an origin said before this process began; where it is lost, ask again."""
-        rules = _rules(self._read_back(origin.robots_url))
+        rules = rules_in(self._read_back(origin.robots_url))
         if rules is None:
             origin.state = OriginState.WAITING
             self._frontier.fetch_again(origin.robots_url)
@@ -101,7 +101,7 @@ class SiteFiles:
         if target and origin.robots_hops < MAX_ROBOTS_REDIRECTS and "robots" in path_of(target).rpartition("/")[2]:
             origin.robots_url, origin.robots_hops = target, origin.robots_hops + 1
             return Changes(origins=[origin], links=[Link(target, Kind.ROBOTS)])
-        rules = _rules(record)
+        rules = rules_in(record)
         if rules is None:
             return _blocked(origin, "robots_unreachable", origin.robots_url)
         if rules.delay_s > MAX_CRAWL_DELAY_S:
@@ -146,8 +146,11 @@ def _body(record: Record | None) -> bytes | None:
         return None
 
 
-def _rules(record: Record | None) -> RobotsRules | None:
-    """Rules in the response for a robots.txt: none forbid below 500 but 2xx, None: all is forbidden."""
+def rules_in(record: Record | None) -> RobotsRules | None:
+    """The rules in a response for a robots.txt (RFC 9309, 2.3.1): below 500 all but 2xx forbid nothing.
+
+    None: everything is forbidden.
+    """
     if record is None or record.status >= 500:
         return None
     if not 200 <= record.status < 300:

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -19,12 +20,14 @@ from urllib.parse import urlsplit
 from crawlers.bulk.download import Download, keep_file
 from crawlers.bulk.http_client import Client, Exchange, Unavailable
 from crawlers.bulk.ledger import FILES, Ledger, with_about
-from crawlers.bulk.manners import MAX_WAIT_S, RETRY_STATUSES, Pace, retry_after_s, rules_in
+from crawlers.bulk.manners import Pace
 from crawlers.bulk.split import INDEX, READER, ROLE, SOURCE
 from crawlers.bulk.stop import Stop
 from crawlers.content import BodyError
 from crawlers.frontier import Fate, Kind, State
+from crawlers.http import MAX_RETRY_AFTER_S, RETRY_STATUSES, header, retry_after_s
 from crawlers.robots import MAX_CRAWL_DELAY_S, MAX_ROBOTS_REDIRECTS, RobotsRules
+from crawlers.site_files import rules_in
 from crawlers.urls import canonical_url, host_of, origin_of, path_of
 from crawlers.visit import MAX_REDIRECTS, redirect_target
 from crawlers.warc import Record
@@ -288,7 +291,7 @@ class Store:
                 if not lost.may_pass or tries == self.settings.retries:
                     raise
                 backoff_s = max(1.0, 10.0 * delay_s) * 2.0**tries
-                self._pace.rest(host, max(lost.after_s, min(backoff_s, MAX_WAIT_S)))
+                self._pace.rest(host, max(lost.after_s, min(backoff_s, MAX_RETRY_AFTER_S)))
         raise AssertionError("the last try returns or raises")
 
     @contextmanager
@@ -296,7 +299,7 @@ class Store:
         """The response to one request, if it is one to keep."""
         with self.client.get(address, headers) as exchange:
             if exchange.status in RETRY_STATUSES:
-                after_s = retry_after_s(exchange.headers)
+                after_s = retry_after_s(header(exchange.headers, "retry-after"), datetime.now(UTC))
                 raise Unavailable(f"http_{exchange.status}", "", may_pass=True, after_s=after_s)
             yield exchange
 
