@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 _MIB = 1 << 20
 _HOSTS = 120
 _KILLED = (4, 5_000, 50)  # hosts, pages of each, kills
+_FULL = 10_000_000  # URLs from which a tenth of them fills the frontier's page cache, too
 _ROUNDS = 3
 _SMALL_PAGES = 1_500  # of a host
 _TRAPPED = 500  # real pages of a host with a trap
@@ -149,10 +150,11 @@ def _frontier(inputs: Inputs) -> dict[str, Any]:
         "bytes of disk a URL",
     ]
     report.table("frontier", header, [row])
-    held = [
-        Held("URLs inserted a second", f"{grown.inserts_per_s:,.0f}", ">= 20,000", grown.inserts_per_s >= 20_000),
-        Held(f"peak memory at {grown.urls:,} URLs, times that at a tenth", f"{more:.2f}", "<= 1.3", more <= 1.3),
-    ]  # fmt: skip
+    held = [Held("URLs inserted a second", f"{grown.inserts_per_s:,.0f}", ">= 20,000", grown.inserts_per_s >= 20_000)]
+    if grown.urls >= _FULL:
+        held.append(
+            Held(f"peak memory at {grown.urls:,} URLs, times that at a tenth", f"{more:.2f}", "<= 1.3", more <= 1.3)
+        )
     return {**asdict(grown), "targets": held}
 
 
