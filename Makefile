@@ -105,9 +105,11 @@ bench-crawl: setup
 
 # Needs 3 GB of disk for ten million URLs.
 accept-crawl: setup
+	@$(BIN)/pytest -q -m slow tests/test_bulk_readers_run.py
 	@$(BIN)/python -m benchmarks.crawl --urls 1e7 --check $(ARGS)
 
 accept-main-job: setup
+	@$(BIN)/pytest -q -m slow tests/test_cluster.py
 	$(BIN)/python -m benchmarks.accept_main_job
 
 submit: setup

@@ -62,6 +62,7 @@ PASSING = (
     "not_included",
     "no_format",
     "gone",
+    "taken_down",
     "robots_unreachable",
     "robots_disallow",
     "crawl_delay_too_long",

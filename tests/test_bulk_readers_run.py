@@ -20,7 +20,7 @@ from tests.test_bulk_rfc_index import index as rfc_index
 from tests.test_bulk_run import TEXT, make, recipe, rows
 from tests.test_extract_rfc import BODY, FIRST_PAGE
 
-pytestmark = pytest.mark.usefixtures("on_head")
+pytestmark = [pytest.mark.usefixtures("on_head"), pytest.mark.slow]
 
 PLAIN = {"Content-Type": "text/plain"}
 HTML = {"Content-Type": "text/html"}

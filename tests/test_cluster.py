@@ -22,6 +22,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return runs.shard_hashes(run)
 
 
+@pytest.mark.slow  # a submitted run compiles its kernels anew
 def test_a_submitted_run_makes_the_same_shards(head: dict[str, str], expected: dict[str, str], tmp_path: Path) -> None:
     run = tmp_path / "submitted"
     done = subprocess.run(
