@@ -62,7 +62,6 @@ PASSING = (
     "not_included",
     "no_format",
     "gone",
-    "taken_down",
     "robots_unreachable",
     "robots_disallow",
     "crawl_delay_too_long",

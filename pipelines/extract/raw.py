@@ -20,8 +20,9 @@ class Raw:
     `piece` is its number there, where a record of the file holds many documents. `name` is what a reader may know of
     where it lay: its URL, or its path in a repository. `licence` is what the licence files of its repository say, or
     its source of it alone. `columns` are what a row of a table brought along beside its text; then `body` is the text
-    itself. `opt_out` is what its headers say, `site_opt_out` what its site does. One that `is_revisit` has no body: the
-    record of its document with the same digest still stood. `wall` is what a page is in the place of its content.
+    itself. `title` and `authors` are those of the index that listed it. `opt_out` is what its headers say,
+    `site_opt_out` what its site does. One that `is_revisit` has no body: the record of its document with the same
+    digest still stood. `wall` is what a page is in the place of its content.
     """
 
     doc_id: str
@@ -39,6 +40,8 @@ class Raw:
     body: bytes = b""
     name: str = ""
     columns: Mapping[str, Any] | None = field(default=None)
+    title: str = ""
+    authors: tuple[str, ...] = ()
     is_revisit: bool = False
     wall: str = ""
 

@@ -60,6 +60,8 @@ def _from_record(record: Record, name: str, max_body_bytes: int) -> Raw | Broken
         licence=Stated(about.get(LICENCE, ""), about.get(LICENCE_EVIDENCE, "")),
         body=body,
         name=address,
+        title=about.get("title", ""),
+        authors=tuple(filter(None, about.get("authors", "").split("; "))),
         is_revisit=record.is_revisit,
         wall=wall_of(record.status, record.headers, body) or "",
     )

@@ -97,7 +97,11 @@ def _told_by_crawl(run: Run, what: str) -> Mapping[str, Mapping[str, Any]]:
 def _told_by(source: Source) -> dict[str, Any]:
     """What a source's manifest says of each of its documents."""
     columns = ("category", "licence", "licence_evidence", "language")
-    return {"source": source.id, **{name: getattr(source, name) for name in columns}}
+    told = {"source": source.id, **{name: getattr(source, name) for name in columns}}
+    if source.bulk and source.bulk.dated:
+        terms = f", {source.bulk.agreement}" if source.bulk.agreement else ""
+        told["licence_evidence"] += f"; dump of {source.bulk.dated}{terms}"
+    return told
 
 
 def _make(work: Work) -> Result:
@@ -299,7 +303,13 @@ def _fate(
     objections = [signal for signal in signals if signal in settings.obey]
     if objections:
         return {"dropped": _drop(raw, job, [("opt_out", signal) for signal in objections])}
-    return _judged(raw, source, page["text"], _stated(page) | {"opt_out": signals}, settings)
+    return _judged(raw, source, page["text"], _stated(page) | _listed(raw) | {"opt_out": signals}, settings)
+
+
+def _listed(raw: Raw) -> dict[str, Any]:
+    """What an index says of a document; it knows the title better than a look at the pages of a PDF."""
+    listed = {"title": raw.title, "authors": list(raw.authors)}
+    return {name: value for name, value in listed.items() if value}
 
 
 def _stated(page: Mapping[str, Any]) -> dict[str, Any]:
