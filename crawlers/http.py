@@ -20,11 +20,11 @@ MAX_RETRY_AFTER_S = 3600.0
 def split_message(message: bytes) -> tuple[bytes, bytes]:
     """Head and body of an HTTP message; the empty line between them belongs to neither."""
     crlf = message.find(b"\r\n\r\n")
-    bare = message.find(b"\n\n")
-    if crlf >= 0 and (bare < 0 or crlf < bare):
-        return message[:crlf], message[crlf + 4 :]
+    bare = message.find(b"\n\n", 0, crlf if crlf >= 0 else len(message))
     if bare >= 0:
         return message[:bare], message[bare + 2 :]
+    if crlf >= 0:
+        return message[:crlf], message[crlf + 4 :]
     return message.rstrip(b"\r\n"), b""
 
 

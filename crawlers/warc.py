@@ -16,17 +16,23 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from crawlers.content import dechunk, decode_body
+from crawlers.gzip_members import GZIP_MAGIC, RECORD_MAGIC, Inflated, Members, UnreadableError, Window
 from crawlers.http import Headers, header, joined_header, parse_fields, parse_head, split_message
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
 #: Markup compresses about as well at 4 as at 6, in half the time.
 _LEVEL = 4
-_CHUNK = 1 << 18
-_STEP = 1 << 14
 _MAX_HEAD = 1 << 16
-_RECORD_MAGIC = b"WARC/1."
 #: What a record may have beyond its payload: WARC and HTTP head.
 _OVERHEAD = 1 << 20
+#: How files begin that web archives keep and that are no WARC files, or packed in another way.
+_OTHERS = {
+    b"filedesc:": "an ARC file, not a WARC file",
+    b"\x04\x22\x4d\x18": "packed with lz4, not with gzip",
+    b"\x28\xb5\x2f\xfd": "packed with zstd, not with gzip",
+    b"\x5d\x2a\x4d\x18": "packed with zstd, not with gzip",
+}
+#: When what has no WARC-Date that is one was fetched.
+_NEVER = datetime.fromtimestamp(0, UTC)
 _DIGEST_ALGORITHMS = frozenset({"sha1", "sha256", "sha512", "md5"})
 _PROFILE = "http://netpreserve.org/warc/1.1/revisit/"
 NOT_MODIFIED = _PROFILE + "server-not-modified"
@@ -35,7 +41,11 @@ IDENTICAL = _PROFILE + "identical-payload-digest"
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a record lies: file name, byte offset and length of its gzip member; digest of its payload."""
+    """Where a record lies: file name, byte offset and length of its gzip member; digest of its payload.
+
+    Where members hold more than one record or less, the length is 0 and the offset, which no other record of the file
+    has, is that of the member in which the record begins and one more for each record that begins in it before.
+    """
 
     file: str
     offset: int
@@ -64,6 +74,7 @@ class Earlier:
 class Record:
     """One response as stored. `payload` has no transfer coding, and still has its content coding.
 
+    `fetched_at` is the first second of 1970 where the WARC-Date is none that a calendar has.
     `about` is what the crawler noted of it (a metadata record beside it). One that `is_revisit` has no payload of
     its own: the response that was stored earlier under the same URL and digest still stood at `fetched_at`.
     """
@@ -234,17 +245,15 @@ def whole_length(path: Path, start: int = 0) -> int:
     end = start
     with path.open("rb") as stream:
         stream.seek(start)
-        window = _Window(stream, start)
-        while window.fill(1):
+        members = Members(Window(stream, start, 0), 0)
+        while True:
             try:
-                _, length = _inflate(window, None)
-            except _UnreadableError:
-                window.drop(1)
-                _resynchronise_gzip(window)
-                continue
-            window.drop(length)
-            end = window.base
-    return end
+                if members.read() is None:
+                    return end
+                if members.between:
+                    end = members.offset
+            except UnreadableError:
+                members.recover(anywhere=False)
 
 
 def _beside(
@@ -324,71 +333,36 @@ def _head_to_store(head: bytes, body_length: int) -> bytes:
 # ---------------------------------------------------------------- reading
 
 
-class _UnreadableError(Exception):
-    """The bytes at the window are no whole record.
-
-    `own`: how many of them surely belong to it, so that the next record begins right behind them;
-    None where that is not known and the next record has to be searched for.
-    """
-
-    def __init__(self, error: str, own: int | None = None) -> None:
-        super().__init__(error)
-        self.error = error
-        self.own = own
-
-
-class _Window:
-    """The bytes of a stream from offset `base` on, as far as they have been read and not dropped."""
-
-    def __init__(self, stream: BinaryIO, base: int = 0) -> None:
-        self._stream = stream
-        self._ended = False
-        self.base = base
-        self.data = bytearray()
-
-    def fill(self, count: int) -> bool:
-        """Read until `count` bytes are there; False where the stream ends before."""
-        while len(self.data) < count and not self._ended:
-            chunk = self._stream.read(max(_CHUNK, count - len(self.data)))
-            self._ended = not chunk
-            self.data += chunk
-        return len(self.data) >= count
-
-    def drop(self, count: int) -> None:
-        """Forget the first `count` bytes."""
-        del self.data[:count]
-        self.base += count
-
-
 def read_records(stream: BinaryIO, name: str, max_bytes: int, start: int = 0) -> Iterator[Record | Damage]:
     """Every response, revisit and resource record of a .warc or .warc.gz file, and every damage to it.
 
-    The first bytes decide whether the file is compressed, one gzip member a record. After damage,
-    reading goes on at the next record that can be recognised: a damaged record costs itself alone, and
-    gives one Damage. A record whose digest does not fit its payload is a Damage, one with more than
-    `max_bytes` of payload is Damage('too_large'). Request and warcinfo records are skipped; what a metadata record says
-    goes with the response that follows it. `name` is what the results call the file, `start` the offset in it at which
-    the stream begins. Memory: about one record.
+    The first bytes, or the name, decide whether the file is compressed: in gzip members of one record each, or in
+    others. After damage, reading goes on at the next record that can be recognised: a damaged record costs itself
+    alone, and gives one Damage. A record whose digest does not fit its payload is a Damage, one with more than
+    `max_bytes` of payload is Damage('too_large'). Of a gzip member that is damaged and held several records those
+    come out whose block digest fits (it says nothing of their heads); of one that inflates to more than a record may
+    have, also those that were read before the damage was. Request and warcinfo records are skipped; what a metadata
+    record says goes with the response that follows it. `name` is what the results call the file, `start` the offset
+    in it at which the stream begins. Memory: about one record, inflated and packed.
     """
-    window = _Window(stream, start)
-    window.fill(len(GZIP_MAGIC))
-    compressed = window.data.startswith(GZIP_MAGIC[:2])
-    next_record = _inflate if compressed else _cut
+    window = _opened(stream, name, max_bytes + _OVERHEAD, start)
+    if other := next((what for begin, what in _OTHERS.items() if window.data.startswith(begin)), None):
+        yield Damage(name, start, other)
+        return
     noted = _About("", {})
-    while window.fill(1):
-        offset = window.base
+    while window.fill(1) or window.fault:
+        offset = window.place()
         try:
-            raw, length = next_record(window, max_bytes + _OVERHEAD)
-            found = _parse_record(raw, Location(name, offset, length, ""), max_bytes)
-        except _UnreadableError as unreadable:
+            cut = _cut(window, max_bytes + _OVERHEAD)
+            found = _parse_record(cut, Location(name, offset, cut.length, ""), max_bytes)
+        except UnreadableError as unreadable:
             yield Damage(name, offset, unreadable.error)
-            if unreadable.own is not None:
-                window.drop(unreadable.own)
+            if unreadable.own is None:
+                window.search()
             else:
-                window.drop(1)
-                (_resynchronise_gzip if compressed else _resynchronise_plain)(window)
+                window.skip(unreadable.own)
             continue
-        window.drop(length)
+        window.drop(cut.taken)
         if isinstance(found, _About):
             noted = found
         elif found is not None:
@@ -396,131 +370,63 @@ def read_records(stream: BinaryIO, name: str, max_bytes: int, start: int = 0) ->
             yield replace(record, about=noted.fields) if noted.response == own_id else record
 
 
-def _inflate(window: _Window, limit: int | None) -> tuple[bytes, int]:
-    """The content of the gzip member at the window, and its compressed length.
+def _opened(stream: BinaryIO, name: str, limit: int, start: int) -> Window:
+    """The content of a file from its first record on: what a member whose first bytes are damaged holds is damage."""
+    window = Window(stream, start, limit)
+    window.fill(len(RECORD_MAGIC) + len(max(_OTHERS, key=len)))
+    known = any(window.data.startswith(begin) for begin in (RECORD_MAGIC, *_OTHERS))
+    if window.data.startswith(GZIP_MAGIC[:2]) or (name.endswith(".gz") and not known):
+        window = Inflated(window, limit)
+        window.fill(_MAX_HEAD)
+    return window
 
-    With no limit the content is checked and not kept, and the member is dropped from the window.
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A WARC record: its named fields, by their names in lower case, and its block.
+
+    `taken`: bytes of the window up to the next record. `length`: bytes of the file that are this record alone.
+    `doubt`: why it may not be what was written, if it may not.
     """
-    if not window.fill(len(GZIP_MAGIC)) or not window.data.startswith(GZIP_MAGIC):
-        raise _UnreadableError("not a gzip member")
-    decoder = zlib.decompressobj(31)
-    parts: list[bytes] = []
-    position = size = 0
-    while not decoder.eof:
-        if not window.fill(position + 1):
-            raise _UnreadableError("truncated")
-        piece = bytes(window.data[position : position + _STEP])
-        try:
-            part = decoder.decompress(piece, _CHUNK)
-        except zlib.error as error:
-            raise _UnreadableError(f"gzip: {error}") from None
-        position += _consumed(decoder, piece)
-        if limit is None:
-            window.drop(position)
-            position = 0
-            continue
-        parts.append(part)
-        size += len(part)
-        if size > limit:
-            raise _UnreadableError("too_large", _skip_member(window, decoder, position, 16 * limit))
-    return b"".join(parts), position
+
+    fields: dict[str, str]
+    block: bytes
+    taken: int
+    length: int
+    doubt: str
 
 
-def _consumed(decoder: zlib._Decompress, piece: bytes) -> int:
-    """How much of the piece just given the decoder has used. At the end of a member zlib may repeat
-    the unused rest in `unconsumed_tail`, so that only one of the two counts."""
-    return len(piece) - len(decoder.unused_data if decoder.eof else decoder.unconsumed_tail)
-
-
-def _skip_member(window: _Window, decoder: zlib._Decompress, position: int, budget: int) -> int | None:
-    """Drop the rest of a member that is too large to keep, if it inflates to less than `budget` bytes.
-
-    To search its bytes for the next record instead could find one inside it, which whoever wrote the
-    page has put there. Returns 0, or None where the next record has to be searched for after all.
-    """
-    window.drop(position)
-    while not decoder.eof:
-        if budget <= 0 or not window.fill(1):
-            return None
-        piece = bytes(window.data[:_STEP])
-        try:
-            budget -= len(decoder.decompress(piece, _CHUNK))
-        except zlib.error:
-            return None
-        window.drop(_consumed(decoder, piece))
-    return 0
-
-
-def _resynchronise_gzip(window: _Window) -> None:
-    """Drop bytes up to the next gzip member that begins a WARC record, or to the end of the stream."""
-    while window.fill(len(GZIP_MAGIC)):
-        at = window.data.find(GZIP_MAGIC)
-        if at < 0:
-            window.drop(len(window.data) - len(GZIP_MAGIC) + 1)
-            continue
-        window.drop(at)
-        window.fill(1 << 12)
-        try:
-            begin = zlib.decompressobj(31).decompress(bytes(window.data[: 1 << 12]), 16)
-        except zlib.error:
-            begin = b""
-        if begin.startswith(_RECORD_MAGIC):
-            return
-        window.drop(1)
-    window.drop(len(window.data))
-
-
-def _cut(window: _Window, limit: int) -> tuple[bytes, int]:
-    """The record at the window of a file that is not compressed, and its length with the lines after it."""
+def _cut(window: Window, limit: int) -> _Cut:
+    """The record at the window; raises UnreadableError where there is no whole one."""
     window.fill(_MAX_HEAD)
-    if not window.data.startswith(_RECORD_MAGIC):
-        raise _UnreadableError("no WARC record")
+    if not window.data.startswith(RECORD_MAGIC):
+        raise UnreadableError(
+            "no WARC record" if len(window.data) >= len(RECORD_MAGIC) else window.fault or "truncated"
+        )
     head_end = window.data.find(b"\r\n\r\n", 0, _MAX_HEAD)
     if head_end < 0:
-        raise _UnreadableError("no end of the WARC head")
-    length = _content_length(bytes(window.data[:head_end]))
-    if length > limit:
-        raise _UnreadableError("too_large", _skip_bytes(window, head_end + 4 + length, 16 * limit))
-    end = head_end + 4 + length
+        raise UnreadableError(window.fault or "no end of the WARC head")
+    lines = bytes(window.data[:head_end]).split(b"\n")
+    fields = {name.lower(): value for name, value in reversed(parse_fields(lines[1:]))}
+    begin = head_end + 4
+    end = begin + _content_length(fields)
+    if end - begin > limit:
+        raise UnreadableError("too_large", end)
     if not window.fill(end):
-        raise _UnreadableError("truncated")
-    window.fill(end + 4 + len(_RECORD_MAGIC))
-    if window.data[end : end + 4] == b"\r\n\r\n":
-        return bytes(window.data[:end]), end + 4
-    follows = window.data[end : end + 4 + len(_RECORD_MAGIC)]
-    newlines = len(follows) - len(follows.lstrip(b"\r\n"))
-    if follows[newlines:] and not follows[newlines:].startswith(_RECORD_MAGIC):
-        raise _UnreadableError("bad_content_length")
-    return bytes(window.data[:end]), end + newlines
+        raise UnreadableError(window.fault or "truncated")
+    behind = window.next_record(end)
+    doubt = window.doubt(end)
+    if behind is None or (doubt and not window.data.startswith(RECORD_MAGIC, behind)):
+        raise UnreadableError(doubt or "bad_content_length")
+    with memoryview(window.data) as data:
+        block = bytes(data[begin:end])
+    return _Cut(fields, block, behind, window.accept(behind), doubt)
 
 
-def _skip_bytes(window: _Window, count: int, budget: int) -> int | None:
-    if count > budget:
-        return None
-    while count and window.fill(1):
-        step = min(count, len(window.data))
-        window.drop(step)
-        count -= step
-    window.fill(4)
-    return len(window.data[:4]) - len(window.data[:4].lstrip(b"\r\n"))
-
-
-def _resynchronise_plain(window: _Window) -> None:
-    """Drop bytes up to the next line that begins a WARC record, or to the end of the stream."""
-    sought = b"\n" + _RECORD_MAGIC
-    while window.fill(len(sought)):
-        at = window.data.find(sought)
-        if at >= 0:
-            window.drop(at + 1)
-            return
-        window.drop(len(window.data) - len(sought) + 1)
-    window.drop(len(window.data))
-
-
-def _content_length(head: bytes) -> int:
-    value = header(parse_fields(head.split(b"\n")[1:]), "content-length") or ""
+def _content_length(fields: Mapping[str, str]) -> int:
+    value = fields.get("content-length", "")
     if not value.isascii() or not value.isdigit() or len(value) > 18:
-        raise _UnreadableError("no Content-Length")
+        raise UnreadableError("no Content-Length")
     return int(value)
 
 
@@ -532,37 +438,27 @@ class _About:
     fields: dict[str, str]
 
 
-def _parse_record(raw: bytes, at: Location, max_bytes: int) -> tuple[str, Record] | _About | None:
+def _parse_record(cut: _Cut, at: Location, max_bytes: int) -> tuple[str, Record] | _About | None:
     """The id and response in a whole WARC record, what it says of one, or None. Damage ends at its end."""
+    fields = cut.fields
+    kind = fields.get("warc-type", "").lower()
+    if kind not in ("response", "resource", "revisit", "metadata"):
+        return None
     try:
-        fields, block = _split_record(raw)
-        kind = fields.get("warc-type", "").lower()
+        if cut.doubt and not _fits(fields.get("warc-block-digest", ""), cut.block):
+            raise UnreadableError(cut.doubt)
         if kind == "metadata":
-            return _About(fields.get("warc-concurrent-to", "-"), _fields_in(block))
-        if kind not in ("response", "resource", "revisit"):
-            return None
-        record = _response(kind, fields, block, at, max_bytes)
+            return _About(fields.get("warc-concurrent-to", "-"), _fields_in(cut.block))
+        record = _response(kind, fields, cut.block, at, max_bytes)
         return (fields.get("warc-record-id", ""), record) if record else None
-    except _UnreadableError as unreadable:
-        raise _UnreadableError(unreadable.error, at.length) from None
+    except UnreadableError as unreadable:
+        raise UnreadableError(unreadable.error, cut.taken) from None
 
 
 def _fields_in(block: bytes) -> dict[str, str]:
     """What an application/warc-fields block says, by name as written."""
     pairs = (line.partition(":") for line in block.decode("utf-8", "replace").splitlines())
     return {name.strip(): value.strip() for name, colon, value in pairs if colon}
-
-
-def _split_record(raw: bytes) -> tuple[dict[str, str], bytes]:
-    """The named fields of a whole WARC record, by their names in lower case, and its block."""
-    head, separator, rest = raw.partition(b"\r\n\r\n")
-    if not separator or not head.startswith(_RECORD_MAGIC):
-        raise _UnreadableError("no WARC record")
-    fields = {name.lower(): value for name, value in reversed(parse_fields(head.split(b"\n")[1:]))}
-    length = _content_length(head)
-    if len(rest) < length or rest[length:].strip(b"\r\n"):
-        raise _UnreadableError("bad_content_length")
-    return fields, rest[:length]
 
 
 def _response(kind: str, fields: dict[str, str], block: bytes, at: Location, max_bytes: int) -> Record | None:
@@ -574,7 +470,7 @@ def _response(kind: str, fields: dict[str, str], block: bytes, at: Location, max
         try:
             status, headers = parse_head(http_head)
         except ValueError as error:
-            raise _UnreadableError(str(error)) from None
+            raise UnreadableError(str(error)) from None
         media_type = header(headers, "content-type")
     else:
         return None
@@ -587,7 +483,7 @@ def _response(kind: str, fields: dict[str, str], block: bytes, at: Location, max
         digest = _checked_digest(stated, payload, whole)
         payload = payload if whole is None else whole
     if len(payload) > max_bytes:
-        raise _UnreadableError("too_large")
+        raise UnreadableError("too_large")
     return Record(
         url=_target(fields),
         status=status,
@@ -606,29 +502,41 @@ def _response(kind: str, fields: dict[str, str], block: bytes, at: Location, max
 def _target(fields: dict[str, str]) -> str:
     url = fields.get("warc-target-uri", "").strip("<>")
     if not url:
-        raise _UnreadableError("no WARC-Target-URI")
+        raise UnreadableError("no WARC-Target-URI")
     return url
 
 
 def _date(fields: dict[str, str]) -> datetime:
+    """The WARC-Date; one that cannot be read says nothing against the record, which was fetched at no known time."""
     try:
         date = datetime.fromisoformat(fields.get("warc-date", ""))
-    except ValueError:
-        raise _UnreadableError("no WARC-Date") from None
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return _NEVER
 
 
 def _checked_digest(stated: str, payload: bytes, dechunked: bytes | None) -> str:
     """The stated payload digest, if it fits; tools differ on whether it is of the chunked payload."""
-    algorithm, _, value = stated.partition(":")
-    algorithm = algorithm.lower().replace("-", "")
-    if algorithm not in _DIGEST_ALGORITHMS:
+    if not _algorithm(stated):
         return _sha1(payload)
-    for candidate in (payload,) if dechunked is None else (payload, dechunked):
-        digest = hashlib.new(algorithm, candidate, usedforsecurity=False)
-        if value.upper() == _base32(digest.digest()) or value.lower() == digest.hexdigest():
-            return stated
-    raise _UnreadableError("digest does not fit the payload")
+    if _fits(stated, payload) or (dechunked is not None and _fits(stated, dechunked)):
+        return stated
+    raise UnreadableError("digest does not fit the payload")
+
+
+def _algorithm(stated: str) -> str:
+    """The algorithm of a digest as `hashlib` calls it; empty where it is none that can be checked."""
+    name = stated.partition(":")[0].lower().replace("-", "")
+    return name if name in _DIGEST_ALGORITHMS else ""
+
+
+def _fits(stated: str, content: bytes) -> bool:
+    """Whether a digest (`algorithm:value`, in base 32 or 16) is that of the content."""
+    algorithm, value = _algorithm(stated), stated.partition(":")[2]
+    if not algorithm:
+        return False
+    digest = hashlib.new(algorithm, content, usedforsecurity=False)
+    return value.upper() == _base32(digest.digest()) or value.lower() == digest.hexdigest()
 
 
 def payload_digest(payload: bytes) -> str:

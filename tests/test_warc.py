@@ -8,7 +8,9 @@ import hashlib
 import io
 import random
 import tempfile
+import tracemalloc
 import zlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -308,3 +310,188 @@ def test_a_writer_that_is_told_a_first_number_leaves_the_files_before_it_alone(t
     assert writer.append("http://h/b", WHEN, HEAD, b"two")[0].file == "00001.warc.gz"
     writer.close()
     assert (tmp_path / "00000.warc.gz").read_bytes() == before
+
+
+# ---------------------------------------------------------------- files that are packed otherwise
+
+
+def checked_record(number: int, body: bytes) -> bytes:
+    """As other tools write it: with the digest of its block."""
+    block_digest = base64.b32encode(hashlib.sha1(HEAD + b"\r\n\r\n" + body).digest()).decode()
+    return plain_record(f"http://h/{number}", body, WARC_Block_Digest=f"sha1:{block_digest}")
+
+
+def packed(data: bytes, cuts: Iterable[int], level: int = 6) -> list[bytes]:
+    """The gzip members of data that is cut at the positions given."""
+    ends = [0, *sorted(cuts), len(data)]
+    return [gzip.compress(data[begin:end], level) for begin, end in zip(ends, ends[1:], strict=False)]
+
+
+def in_pairs(records: Sequence[bytes]) -> list[bytes]:
+    return [gzip.compress(b"".join(records[at : at + 2])) for at in range(0, len(records), 2)]
+
+
+def places_of(data: bytes, max_bytes: int = 1 << 20) -> list[tuple[int, int]]:
+    items = list(read_records(io.BytesIO(data), "x", max_bytes))
+    return [(item.offset, item.length if isinstance(item, Record) else -1) for item in items]
+
+
+def test_members_that_hold_several_records_or_less_than_one() -> None:
+    records = [checked_record(n, body) for n, body in enumerate(pages(6))]
+    whole = gzip.compress(b"".join(records))
+    assert read(whole) == (list("012345"), [])
+    assert places_of(whole) == [(n, 0) for n in range(6)]
+    pairs = in_pairs(records)
+    first, second = len(pairs[0]), len(pairs[0] + pairs[1])
+    assert read(b"".join(pairs)) == (list("012345"), [])
+    assert places_of(b"".join(pairs)) == [(0, 0), (1, 0), (first, 0), (first + 1, 0), (second, 0), (second + 1, 0)]
+    # Of its own: a record in two members, and one that has one.
+    own = [*packed(records[0], [700]), gzip.compress(records[1])]
+    assert places_of(b"".join(own)) == [(0, 0), (len(own[0] + own[1]), len(own[2]))]
+    # Lines that end a record begin the next member; the last member is empty, as bgzip leaves it.
+    odd = gzip.compress(records[0][:-4]) + gzip.compress(b"\r\n\r\n" + records[1]) + gzip.compress(b"")
+    assert read(odd) == (["0", "1"], [])
+
+
+@given(
+    st.lists(
+        st.one_of(st.binary(max_size=400), st.just(b"text\r\n\r\nWARC/1.0\r\nWARC-Type: response\r\n")),
+        min_size=1,
+        max_size=5,
+    ),
+    st.lists(st.floats(0, 1), max_size=30),
+    st.sampled_from([0, 6]),
+)
+@settings(max_examples=80, deadline=None)
+def test_the_same_records_come_out_whatever_the_packing(bodies: list[bytes], cuts: list[float], level: int) -> None:
+    data = b"".join(checked_record(number, body) for number, body in enumerate(bodies))
+    members = packed(data, [int(cut * len(data)) for cut in cuts], level)
+    items = list(read_records(io.BytesIO(b"".join(members)), "x", 1 << 20))
+    assert [item.payload for item in items if isinstance(item, Record)] == bodies
+    offsets = [item.offset for item in items]
+    assert len(items) == len(bodies)
+    assert offsets == sorted(set(offsets))
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_no_damage_to_a_packing_changes_a_payload(data: st.DataObject) -> None:
+    bodies = pages(6)
+    content = b"".join(checked_record(number, body) for number, body in enumerate(bodies))
+    cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=8))
+    blob = bytearray(b"".join(packed(content, cuts)))
+    blob[data.draw(st.integers(0, len(blob) - 1))] ^= data.draw(st.integers(1, 255))
+    items = list(read_records(io.BytesIO(blob), "x.warc.gz", 1 << 20))
+    assert {item.payload for item in items if isinstance(item, Record)} <= set(bodies)
+    assert len(items) == len({item.offset for item in items})
+
+
+def test_damage_in_such_files_costs_the_records_it_touches() -> None:
+    records = [checked_record(n, body) for n, body in enumerate(pages(8))]
+    # A member that is cut short or flipped gives what comes before that, where its digest fits.
+    whole = gzip.compress(b"".join(records))
+    half = bytearray(whole)
+    half[len(whole) // 2] ^= 0x55
+    for data in (whole[: len(whole) // 2], bytes(half)):
+        urls, damage = read(data)
+        assert "".join(urls).startswith("012")
+        assert damage
+    urls, damage = read(whole[: len(whole) // 2])
+    assert [(d.offset, d.error) for d in damage] == [(len(urls), "truncated")]
+    # Two records a member: those of the other members stay.
+    pairs = in_pairs(records)
+    broken = [*pairs[:2], pairs[2][:100] + b"\x00" + pairs[2][101:], *pairs[3:]]
+    urls, damage = read(b"".join(broken))
+    assert urls == list("012367")
+    assert [d.offset for d in damage] == [len(pairs[0] + pairs[1])]
+    # Records over members: damage to one costs those that have a part in it.
+    content = b"".join(records)
+    blocks = packed(content, range(1000, len(content), 1000))
+    hit = len(blocks) // 2
+    blocks[hit] = blocks[hit][:200] + bytes(10) + blocks[hit][210:]
+    ends = [sum(len(record) for record in records[: n + 1]) for n in range(8)]
+    begins = [0, *ends]
+    touched = [n for n in range(8) if begins[n] < (hit + 1) * 1000 and ends[n] > hit * 1000]
+    urls, damage = read(b"".join(blocks))
+    assert urls == [str(n) for n in range(8) if n not in touched]
+    assert 1 <= len(damage) <= len(touched)
+
+
+def test_a_wrong_length_costs_one_record_in_every_packing() -> None:
+    bodies = pages(6)
+    for length in ("30", "99", "4000", "99999999999", "x"):
+        for at in (0, 3):
+            records = [checked_record(n, body) for n, body in enumerate(bodies)]
+            records[at] = plain_record(f"http://h/{at}", bodies[at], Content_Length=length)
+            rest = [str(n) for n in range(6) if n != at]
+            content = b"".join(records)
+            for members in ([gzip.compress(content)], [gzip.compress(record) for record in records]):
+                urls, damage = read(b"".join(members))
+                assert (urls, len(damage)) == (rest, 1)
+    records[3] = plain_record("http://h/3", bodies[3], Content_Length="30")
+    for members in (in_pairs(records[1:5]), packed(b"".join(records[1:5]), [2000, 4100, 5000])):
+        urls, damage = read(b"".join(members))
+        assert (urls, len(damage)) == (list("124"), 1)
+
+
+def test_a_page_in_a_member_of_its_own_cannot_pass_for_a_record() -> None:
+    forged = b"\r\n\r\n" + checked_record(9, b"forged")
+    for length, error in (("30", "bad_content_length"), ("9999", "truncated")):
+        bad = plain_record("http://h/1", b"page" + forged, Content_Length=length)
+        members = [gzip.compress(record) for record in (checked_record(0, b"first"), bad, checked_record(2, b"last"))]
+        urls, damage = read(b"".join(members))
+        assert urls == ["0", "2"]
+        assert [(d.offset, d.error) for d in damage] == [(len(members[0]), error)]
+
+
+def test_records_too_large_are_skipped_in_a_file_packed_as_a_whole() -> None:
+    large = plain_record("http://h/1", b"\r\n\r\n" + checked_record(9, b"forged") * 12000)
+    records = [checked_record(0, b"first"), large, checked_record(2, b"last")]
+    for members in ([gzip.compress(b"".join(records))], packed(b"".join(records), range(100, 4_000_000, 99_000))):
+        urls, damage = read(b"".join(members), 1 << 16)
+        assert urls == ["0", "2"]
+        assert [d.error for d in damage] == ["too_large"]
+
+
+def test_bombs_of_every_packing_are_given_up_within_bounds() -> None:
+    good = gzip.compress(checked_record(0, b"good"))
+    claim = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Length: %d\r\n\r\n"
+    bombs = [
+        gzip.compress(bytes(1 << 25)),
+        gzip.compress(claim % 10**17 + bytes(1 << 25)),
+        gzip.compress(claim % 1000 + bytes(1 << 25)),
+        gzip.compress(b"") * 40_000,
+        gzip.compress(b"\n") * 20_000,
+        gzip.compress(claim % 10**6) + gzip.compress(b"x") * 20_000,
+    ]
+    for bomb in bombs:
+        tracemalloc.start()
+        urls, damage = read(bomb + good, 1 << 16)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert urls == ["0"]
+        assert len(damage) <= 1
+        assert peak < 16 << 20
+
+
+def test_a_date_that_is_none_does_not_cost_the_record() -> None:
+    for date in ("5088968-11-06T12:31:23Z", "0001-01-01T00:00:00+09:00", "yesterday", ""):
+        (item,) = read_records(io.BytesIO(plain_record("http://h/1", b"body", WARC_Date=date)), "x", 1 << 20)
+        assert isinstance(item, Record)
+        assert (item.payload, item.fetched_at) == (b"body", datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def test_other_kinds_of_archive_are_one_damage() -> None:
+    arc = b"filedesc://x.arc 0.0.0.0 20140101 text/plain 20\n1 0 x\n" + plain_record("http://h/1", b"in a page")
+    for data in (arc, gzip.compress(arc), b"\x04\x22\x4d\x18" + arc, zstd.compress(arc)):
+        urls, damage = read(data)
+        assert (urls, len(damage)) == ([], 1)
+        assert "not" in damage[0].error
+
+
+def test_a_file_whose_first_bytes_are_damaged_is_known_by_its_name() -> None:
+    members = [gzip.compress(checked_record(n, b"body")) for n in range(3)]
+    data = b"\x00" + b"".join(members)[1:]
+    items = list(read_records(io.BytesIO(data), "x.warc.gz", 1 << 20))
+    assert [item.url for item in items if isinstance(item, Record)] == ["http://h/1", "http://h/2"]
+    assert [(item.offset, item.error) for item in items if isinstance(item, Damage)] == [(0, "not a gzip member")]
