@@ -102,5 +102,8 @@ def test_each_kind_of_source_gives_documents_with_their_places(tmp_path: Path) -
         ]
     )
     assert len({(row["file"], row["row"], row["piece"]) for row in places}) == len(places) == 10
-    licences = {row["licence"] for row in documents.values() if row["source"] == "of_oai_arxiv"}
-    assert licences == {"CC-BY-4.0", "CC-BY-SA-4.0"}
+    papers = [row for row in documents.values() if row["source"] == "of_oai_arxiv"]
+    assert {row["licence"] for row in papers} == {"CC-BY-4.0", "CC-BY-SA-4.0"}
+    # What the list calls a paper goes before what its text seems to say.
+    assert {row["title"][:8] for row in papers} == {"On 2601."}
+    assert all(row["authors"] for row in papers)

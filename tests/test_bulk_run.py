@@ -80,6 +80,9 @@ def test_documents_of_bulk_sources_come_out_with_their_places(tmp_path: Path) ->
     }
     assert found[""]["licence"] == "GPL-2.0-or-later AND (GFDL-1.3-no-invariants-or-later OR MIT)"
     assert found["https://unix.stackexchange.com/questions/7"]["licence"] == "CC-BY-SA-3.0 AND CC-BY-SA-4.0"
+    assert (
+        "dump of 2024-04-02, CC BY-SA alone" in found["https://unix.stackexchange.com/questions/7"]["licence_evidence"]
+    )
     places = rows(run / "extract" / "records")
     assert {(row["file"], row["piece"]) for row in places} == {
         ("of_json_api/00000.warc.gz", 0),
