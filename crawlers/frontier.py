@@ -232,6 +232,10 @@ class FrontierLockedError(Exception):
     """Another process crawls this source."""
 
 
+class FrontierVersionError(Exception):
+    """The frontier was made by an earlier version, which kept other columns."""
+
+
 # A URL is looked up by 64 bits of its hash: an index of numbers stays small enough for memory at ten million URLs, and
 # at that number the odds that two of them share one are 1 in 400,000.
 _SCHEMA = """
@@ -259,6 +263,8 @@ CREATE TABLE IF NOT EXISTS day (day TEXT PRIMARY KEY, pages INTEGER NOT NULL, by
 CREATE TABLE IF NOT EXISTS generation (
     number INTEGER PRIMARY KEY, begun REAL NOT NULL, first_file INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0);
 """
+#: Of the schema, in the file's `user_version`.
+_VERSION = 2
 #: Pages that the write-ahead log gathers before they are written to their places, each once.
 _WAL_PAGES = 16 * 1024
 #: Memory of SQLite's page cache, in KiB: what the indexes of ten million URLs are worked on with.
@@ -269,7 +275,8 @@ class Frontier:
     """The frontier in one SQLite file, owned by one process at a time.
 
     Ownership is an flock on the file `lock` beside it, which the operating system frees when the
-    process dies. Raises FrontierLockedError where another process still holds it after `wait_s`.
+    process dies. Raises FrontierLockedError where another process still holds it after `wait_s`, FrontierVersionError
+    where the file is of another version.
     """
 
     def __init__(self, path: Path, wait_s: float = 30.0) -> None:
@@ -279,7 +286,9 @@ class Frontier:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        self._check_version(path)
         self._db.executescript(_SCHEMA)
+        self._db.execute(f"PRAGMA user_version = {_VERSION}")
         self._db.execute("INSERT OR IGNORE INTO generation VALUES (1, ?, 0, 0)", (time.time(),))
         self.origins: dict[str, Origin] = {}
         for id_, origin, robots_url, hops, state, *rest in self._db.execute("SELECT * FROM origin"):
@@ -319,6 +328,14 @@ class Frontier:
                 "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
                 changes.counts.items(),
             )
+
+    def _check_version(self, path: Path) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._db.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'url'").fetchone()
+        if tables and version != _VERSION:
+            self._db.close()
+            os.close(self._lock)
+            raise FrontierVersionError(f"{path} is of another version; take a new run, or remove {path.parent}")
 
     # ------------------------------------------------------------ generations
 

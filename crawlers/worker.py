@@ -15,7 +15,7 @@ from typing import Any, cast
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 
 from crawlers.addresses import Resolver
-from crawlers.frontier import FrontierLockedError
+from crawlers.frontier import FrontierLockedError, FrontierVersionError
 from crawlers.job import CrawlJob
 from crawlers.parent import die_with_parent
 from crawlers.session import SourceSession
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         for source in job.sources:
             directory = job.directory / source.id
             sessions.append(SourceSession(source, job.settings, directory, job.generation, job.taken_down))
-    except (FrontierLockedError, OSError, ValueError) as error:
+    except (FrontierLockedError, FrontierVersionError, OSError, ValueError) as error:
         _close(sessions, {})
         return _complain(str(error))
     return _crawl(job, sessions)

@@ -73,7 +73,8 @@ def _inputs(run: Run) -> Sequence[Input]:
 
 
 def _scope_of(source: Source) -> dict[str, Any]:
-    return source.model_dump(include={"id", "bulk" if source.bulk else "seeds", "scope", "exclude", "farm"})
+    where = {"bulk"} if source.kind == "bulk" else {"seeds", "scope", "exclude", "further_hosts", "farm"}
+    return source.model_dump(include={"id", *where})
 
 
 def _settings(run: Run) -> Mapping[str, Any]:

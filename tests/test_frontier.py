@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from crawlers.frontier import (
     PASSING,
     Changes,
     Frontier,
+    FrontierVersionError,
     Kind,
     Lease,
     Link,
@@ -469,3 +472,13 @@ def test_a_new_generation_is_no_resumed_crawl(tmp_path: Path) -> None:
     again = SourceSession(source(), CrawlSettings(), tmp_path, generation=2)
     assert not again.is_resumed
     again.close()
+
+
+def test_a_frontier_of_another_version_is_one_clear_line(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db:
+        db.execute("CREATE TABLE url (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE)")
+    with pytest.raises(FrontierVersionError, match="frontier.sqlite is of another version; take a new run, or remove"):
+        Frontier(tmp_path / "frontier.sqlite")
+    (tmp_path / "frontier.sqlite").unlink()
+    Frontier(tmp_path / "frontier.sqlite").close()
+    Frontier(tmp_path / "frontier.sqlite").close()
