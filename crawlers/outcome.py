@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 
 from crawlers.content import BodyError
@@ -16,7 +15,7 @@ from crawlers.frontier import WALL, Kind, OriginState, State, all_fates, all_rec
 from crawlers.optout import AI_TXT_PATH, TDMREP_PATH
 from crawlers.robots import MAX_ROBOTS_BYTES
 from crawlers.urls import doc_id
-from crawlers.warc import Record, read_records
+from crawlers.warc import read_at
 
 #: Reasons for not fetching a URL that hold for what was fetched of it before.
 WITHDRAWING = frozenset({"gone", "robots_disallow"})
@@ -140,11 +139,9 @@ def _payload(db: sqlite3.Connection, directory: Path, url: str) -> bytes | None:
     if row is None:
         return None
     file, offset, length = row
-    with (directory / file).open("rb") as stream:
-        stream.seek(offset)
-        record = next(read_records(BytesIO(stream.read(length)), file, 40 * MAX_ROBOTS_BYTES), None)
+    record = read_at(directory / file, offset, length, 40 * MAX_ROBOTS_BYTES)
     try:
-        return record.body(20 * MAX_ROBOTS_BYTES)[:MAX_ROBOTS_BYTES] if isinstance(record, Record) else None
+        return record.body(20 * MAX_ROBOTS_BYTES)[:MAX_ROBOTS_BYTES] if record else None
     except BodyError:
         return None
 

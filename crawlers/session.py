@@ -9,7 +9,6 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from http import HTTPStatus
-from io import BytesIO
 from pathlib import Path
 
 from crawlers.frontier import (
@@ -39,6 +38,7 @@ from crawlers.warc import (
     WarcWriter,
     number_of,
     payload_digest,
+    read_at,
     read_records,
     record_of,
     warc_files,
@@ -350,7 +350,7 @@ class SourceSession:
         if not record.is_revisit:
             return record
         found = self._frontier.payload_of(record.url)
-        return self._read_at(found.file, found.offset, found.length) if found else None
+        return read_at(self._directory / found.file, found.offset, found.length, _ANY_SIZE) if found else None
 
     def _new(self, links: list[Link]) -> list[Link]:
         """Those of the links that were not inserted of late; a date of change is news in any case."""
@@ -394,14 +394,7 @@ class SourceSession:
         record = found[1].record if found else None
         if record is not None and record.is_revisit:
             record = self._frontier.payload_of(url)
-        return self._read_at(record.file, record.offset, record.length) if record else None
-
-    def _read_at(self, file: str, offset: int, length: int) -> Record | None:
-        with (self._directory / file).open("rb") as stream:
-            stream.seek(offset)
-            member = BytesIO(stream.read(length))
-        item = next(read_records(member, file, _ANY_SIZE, offset), None)
-        return item if isinstance(item, Record) else None
+        return read_at(self._directory / record.file, record.offset, record.length, _ANY_SIZE) if record else None
 
     def _origin(self, lease: Lease) -> Origin:
         return self._frontier.origins[origin_of(lease.url)]

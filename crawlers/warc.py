@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
@@ -537,6 +538,15 @@ def _fits(stated: str, content: bytes) -> bool:
         return False
     digest = hashlib.new(algorithm, content, usedforsecurity=False)
     return value.upper() == _base32(digest.digest()) or value.lower() == digest.hexdigest()
+
+
+def read_at(path: Path, offset: int, length: int, max_bytes: int) -> Record | None:
+    """The response at a place in a file; None where the file is damaged there."""
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        member = BytesIO(stream.read(length))
+    item = next(read_records(member, path.name, max_bytes, offset), None)
+    return item if isinstance(item, Record) else None
 
 
 def payload_digest(payload: bytes) -> str:

@@ -10,13 +10,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 
 from crawlers.bulk.http_client import Exchange, Unavailable
 from crawlers.frontier import Changes, Fate, Frontier, Kind, Link, State, Stored, Unfetched
 from crawlers.hours import Allowance
-from crawlers.warc import Record, WarcWriter, number_of, payload_digest, read_records, record_of, warc_files
+from crawlers.warc import Record, WarcWriter, number_of, payload_digest, read_at, read_records, record_of, warc_files
 from manifests.models import Politeness
 
 #: Below the directory of a source: files that are kept as they are.
@@ -78,11 +77,7 @@ class Ledger:
             place = self._frontier.payload_of(fate.url)
         if place is None:
             return None
-        with (self.directory / place.file).open("rb") as stream:
-            stream.seek(place.offset)
-            member = BytesIO(stream.read(place.length))
-        item = next(read_records(member, place.file, _ANY_SIZE, place.offset), None)
-        return item if isinstance(item, Record) else None
+        return read_at(self.directory / place.file, place.offset, place.length, _ANY_SIZE)
 
     def add_response(self, url: str, exchange: Exchange, body: bytes, about: Mapping[str, str]) -> Record:
         """Store a response, and the fate of its URL."""
