@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crawlers.parent import die_with_parent
 from manifests.models import CrawlSettings, Source
 
 
@@ -59,3 +60,20 @@ class CrawlJob:
             generation=values["generation"],
             taken_down=values["taken_down"],
         )
+
+
+class JobError(Exception):
+    """There is no job to do, or nobody left who wants it; the message is one line."""
+
+
+def read_job(arguments: list[str], program: str) -> CrawlJob:
+    """The job in the file that is a program's only argument; from then on the process dies with the job's parent."""
+    if len(arguments) != 1:
+        raise JobError(f"usage: python -m {program} JOB.json")
+    try:
+        job = CrawlJob.from_json(Path(arguments[0]).read_text())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JobError(f"{arguments[0]} is no crawl job: {' '.join(str(error).split())}") from None
+    if job.parent_pid is not None and not die_with_parent(job.parent_pid):
+        raise JobError(f"the parent process {job.parent_pid} is gone")
+    return job

@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from pathlib import Path
 from typing import Any, cast
 
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 
 from crawlers.addresses import Resolver
 from crawlers.frontier import FrontierLockedError, FrontierVersionError
-from crawlers.job import CrawlJob
-from crawlers.parent import die_with_parent
+from crawlers.job import CrawlJob, JobError, read_job
 from crawlers.session import SourceSession
 from crawlers.spider import FrontierSpider, scrapy_settings
 
@@ -27,14 +25,10 @@ _GRACE_S = 2.0
 
 def main(arguments: list[str]) -> int:
     """Run the job in the file that is the only argument; returns the exit code."""
-    if len(arguments) != 1:
-        return _complain("usage: python -m crawlers.worker JOB.json")
     try:
-        job = CrawlJob.from_json(Path(arguments[0]).read_text())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return _complain(f"{arguments[0]} is no crawl job: {' '.join(str(error).split())}")
-    if job.parent_pid is not None and not die_with_parent(job.parent_pid):
-        return _complain(f"the parent process {job.parent_pid} is gone")
+        job = read_job(arguments, "crawlers.worker")
+    except JobError as error:
+        return _complain(str(error))
     sessions: list[SourceSession] = []
     try:
         for source in job.sources:

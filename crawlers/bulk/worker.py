@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import closing
-from pathlib import Path
 
 from crawlers import PRODUCT_TOKEN
 from crawlers.addresses import Resolver
@@ -18,21 +17,16 @@ from crawlers.bulk.manners import Pace
 from crawlers.bulk.readers import find_reader
 from crawlers.bulk.stop import Stop, Stopped
 from crawlers.bulk.store import Store
-from crawlers.job import CrawlJob
-from crawlers.parent import die_with_parent
+from crawlers.job import CrawlJob, JobError, read_job
 from manifests.models import Source
 
 
 def main(arguments: list[str]) -> int:
     """Run the job in the file that is the only argument; returns the exit code."""
-    if len(arguments) != 1:
-        return _complain("usage: python -m crawlers.bulk.worker JOB.json")
     try:
-        job = CrawlJob.from_json(Path(arguments[0]).read_text())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return _complain(f"{arguments[0]} is no crawl job: {' '.join(str(error).split())}")
-    if job.parent_pid is not None and not die_with_parent(job.parent_pid):
-        return _complain(f"the parent process {job.parent_pid} is gone")
+        job = read_job(arguments, "crawlers.bulk.worker")
+    except JobError as error:
+        return _complain(str(error))
     received: list[int] = []
     with closing(Stop()) as stop:
 
