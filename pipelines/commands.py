@@ -22,10 +22,11 @@ from manifests.models import (
     Source,
     TrainTokenizer,
 )
-from pipelines import classify, crawl, export, filter, storage, synth, tokenize
+from pipelines import classify, crawl, filter, storage, synth, tokenize
 from pipelines.dedup import stage as dedup
 from pipelines.dedup.against import snapshots
 from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
+from pipelines.export import stage as export
 from pipelines.extract import stage as extract
 from pipelines.funnel import funnel, render
 from pipelines.pool import Pool

@@ -1,0 +1,1 @@
+"""export: shards and what goes with them, to a directory or a bucket."""
