@@ -609,17 +609,63 @@ class TrainTokenizer(Model):
     sample_bytes: int = Field(default=16 * MIB, ge=4096, description="text to train on, chosen by hash of doc_id")
 
 
+class Ranks(Model):
+    """What a file of tiktoken ranks does not say of its encoding."""
+
+    pattern: Literal["cl100k", "llama3", "o200k"] = Field(description="the encoding that splits text as this one does")
+    special_tokens: dict[str, Annotated[int, Field(ge=0)]] = Field(min_length=1, description="ids, by token")
+
+
+class Tiers(Model):
+    """From which quality a document is of a tier; what is below both is low."""
+
+    high: Share = 0.99
+    medium: Share = 0.9
+
+    @model_validator(mode="after")
+    def _descend(self) -> Tiers:
+        if self.medium > self.high:
+            raise ValueError("medium is above high")
+        return self
+
+
+class FillInTheMiddle(Model):
+    """Documents that are rearranged into prefix, suffix, middle, so that a model learns to fill gaps (Bavarian 2022).
+
+    Only whole documents that still fit into a sequence are, cut between characters.
+    """
+
+    categories: list[Identifier] = Field(min_length=1)
+    share: Share = Field(default=0.5, description="of their documents, chosen by hash of doc_id")
+    prefix: str = "<|fim_prefix|>"
+    suffix: str = "<|fim_suffix|>"
+    middle: str = "<|fim_middle|>"
+
+
 class TokenizeSettings(Model):
-    tokenizer: str | None = Field(default=None, description="path of a tokenizer.json, relative to the recipe")
+    tokenizer: str | None = Field(
+        default=None, description="path of a tokenizer.json or of tiktoken's ranks (*.tiktoken), relative to the recipe"
+    )
+    ranks: Ranks | None = Field(default=None, description="needed with tiktoken's ranks")
     train: TrainTokenizer | None = Field(default=None, description="train one on the run's own documents")
     end_of_document: str = Field(default="<|endoftext|>", description="the token that ends each document")
     sequence_length: int = Field(default=4096, ge=16, le=1 << 20, description="tokens of a packed sequence")
-    shards_per_list: int = Field(default=1, ge=1, le=65_536)
+    packing: Literal["best_fit", "concatenate"] = Field(
+        default="best_fit", description="cut only what is longer than a sequence, or cut wherever a sequence is full"
+    )
+    fill_in_the_middle: FillInTheMiddle | None = None
+    tiers: Tiers = Tiers()
+    validation: Share = Field(default=0.005, description="of the clusters of documents, kept aside from training")
+    shard_tokens: int = Field(default=1 << 25, ge=1024, le=1 << 30, description="about so many in a file")
 
     @model_validator(mode="after")
     def _one_tokenizer(self) -> TokenizeSettings:
         if self.tokenizer and self.train:
             raise ValueError("give tokenizer or train, not both")
+        if bool(self.ranks) != bool(self.tokenizer and self.tokenizer.endswith(".tiktoken")):
+            raise ValueError("ranks go with a tokenizer that is a file of ranks, *.tiktoken")
+        if self.fill_in_the_middle and self.packing == "concatenate":
+            raise ValueError("fill_in_the_middle needs whole documents: packing must be best_fit")
         return self
 
 

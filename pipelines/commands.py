@@ -22,7 +22,7 @@ from manifests.models import (
     Source,
     TrainTokenizer,
 )
-from pipelines import classify, crawl, filter, storage, synth, tokenize
+from pipelines import classify, crawl, filter, storage, synth
 from pipelines.dedup import stage as dedup
 from pipelines.dedup.against import snapshots
 from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
@@ -32,6 +32,8 @@ from pipelines.funnel import funnel, render
 from pipelines.pool import Pool
 from pipelines.run import ALONE, STAGES, Run
 from pipelines.schema import SCORES
+from pipelines.tokenize import stage as tokenize
+from pipelines.tokenize.fill import sentinels
 from pipelines.tokenizer import TextTokenizer, TokenizerError
 
 _STAGES: dict[str, Stage] = {
@@ -209,11 +211,12 @@ def _check_settings(run: Run) -> None:
     _check_rules(recipe.filter)
     classify.tools_of(classify.spec_of(run))  # its evaluation sets are read
     if recipe.tokenize.tokenizer:
-        path = run.base / recipe.tokenize.tokenizer
         try:
-            TextTokenizer(path.read_text(encoding="utf-8"), recipe.tokenize.end_of_document)
-        except (TokenizerError, UnicodeDecodeError) as error:
-            raise StageError(f"{path}: {error}") from None
+            tokenizer = TextTokenizer(tokenize.named_definition(run), recipe.tokenize.end_of_document)
+            if recipe.tokenize.fill_in_the_middle:
+                sentinels(recipe.tokenize.fill_in_the_middle, tokenizer)
+        except TokenizerError as error:
+            raise StageError(f"{run.base / recipe.tokenize.tokenizer}: {error}") from None
 
 
 def _check_rules(settings: FilterSettings) -> None:

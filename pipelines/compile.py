@@ -10,11 +10,14 @@ from filters.boilerplate import edge_pairs
 from filters.clusters import Chosen, choose, contain, supersede
 from filters.lsh import band_hashes
 from filters.minhash import signatures
+from filters.packing import best_fit, concatenated, laid_out, shuffled
 from filters.shingles import shingle_sets, shingles_of
 from filters.stream import read_stream
 from manifests.models import ClassifySettings
 from pipelines.classify import score
+from pipelines.lists import orders
 from pipelines.schema import DOCUMENT, table_of
+from pipelines.tokenizer import TextTokenizer, train
 
 _TEXT = "# One\n\nTwo three four five six.\n"
 _MANY = 66  # documents of a component that is a large one
@@ -38,7 +41,22 @@ def compile_dedup() -> None:
         contain(sets, components, chosen, merits, 0.9)
 
 
+def compile_tokenize() -> None:
+    """Runs what tokenize has compiled over a few documents."""
+    tokenizer = TextTokenizer(train([_TEXT], 300, ["<end>"]), "<end>")
+    encoded = tokenizer.encode([_TEXT] * 2)
+    order = orders(["one", "two"], 0)
+    tokens = np.diff(encoded.offsets) + 1
+    for array in (order, tokens):
+        array.setflags(write=False)  # as they are where they come from a file
+    for pack in (best_fit, concatenated):
+        pieces = shuffled(pack(tokens, 16), order, 0)
+        places = (pieces.document, pieces.start, pieces.end, pieces.sequence)
+        laid_out(encoded.ids.copy(), encoded.offsets[:2], tokens, *places, int(pieces.sequence[-1]) + 1, 16, 0)
+
+
 if __name__ == "__main__":
     row = {"doc_id": "0" * 32, "text": _TEXT, "language": None, "category": "none"}
     score(table_of([row], DOCUMENT), ClassifySettings())
     compile_dedup()
+    compile_tokenize()

@@ -62,7 +62,8 @@ def _tokens(commits: Mapping[str, Commit]) -> dict[str, tuple[int | None, int | 
         return {}
     said = commits["tokenize"].extra
     total = commits["tokenize"].counts.extra["tokens"]
-    synthetic = sum(number for name, number in said["lists"].items() if name.endswith(".synthetic"))
+    lists = [*said["lists"].items(), *said["validation"].items()]
+    synthetic = sum(number for name, number in lists if name.endswith(".synthetic"))
     tokens: dict[str, tuple[int | None, int | None, int | None]] = {"tokenize": (total, total, 0)}
     if "synth" in commits:
         tokens["synth"] = (None, synthetic, None)

@@ -84,7 +84,15 @@ class Part:
     side: Mapping[str, str]
 
 
-def write_parquet(url: str, table: pa.Table, footer: Mapping[str, Any]) -> None:
+@dataclass(frozen=True)
+class Layout:
+    """How rows lie in a file: rows of a row group, and columns of numbers whose bytes are parted by their place."""
+
+    group_rows: int = _ROW_GROUP_ROWS
+    split_bytes: Sequence[str] = ()
+
+
+def write_parquet(url: str, table: pa.Table, footer: Mapping[str, Any], layout: Layout = Layout()) -> None:
     """Writes a table as Parquet (zstd, plain integers), whole; the footer is kept as JSON."""
     metadata = {_FOOTER: json.dumps(footer, sort_keys=True, separators=(",", ":")).encode()}
     with storage.writing(url) as path:
@@ -93,14 +101,21 @@ def write_parquet(url: str, table: pa.Table, footer: Mapping[str, Any]) -> None:
             path,
             compression="zstd",
             use_dictionary=False,
-            row_group_size=_ROW_GROUP_ROWS,
+            row_group_size=layout.group_rows,
             write_statistics=False,
             write_page_checksum=True,
+            column_encoding=dict.fromkeys(layout.split_bytes, "BYTE_STREAM_SPLIT") or None,
         )
 
 
 def write_part(
-    directory: str, name: str, key: str, table: pa.Table, counts: Counts, side: Mapping[str, pa.Table]
+    directory: str,
+    name: str,
+    key: str,
+    table: pa.Table,
+    counts: Counts,
+    side: Mapping[str, pa.Table],
+    layout: Layout = Layout(),
 ) -> Part:
     """Commits a part: the side tables (`dropped`, `quarantine`, ...) that have rows, then `name`.parquet."""
     counts.check(f"{directory}/{name}")
@@ -109,6 +124,7 @@ def write_part(
         storage.join(directory, f"{name}.parquet"),
         table,
         {"key": key, "counts": asdict(counts), "side": hashes},
+        layout,
     )
     part = find_part(directory, name, key)
     if part is None:
@@ -172,6 +188,18 @@ def _hash_part(url: str) -> tuple[str, str]:
         content.update(json.dumps(extra).encode() if extra is not None else b"")
         digest.update(stream.read())
     return digest.hexdigest(), content.hexdigest()
+
+
+def read_columns(url: str, schema: pa.Schema) -> pa.Table:
+    """The columns of a schema; those that a part lacks (a plain file may) are null."""
+    with storage.open_input(url) as stream:
+        there = set(pq.read_schema(stream).names)
+    table = read_table(url, [name for name in schema.names if name in there])
+    columns = [
+        table[field.name].cast(field.type) if field.name in there else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def read_table(url: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -71,7 +71,7 @@ def _tokens(run: Run, by_stage: Mapping[str, Commit]) -> str:
     said = by_stage["tokenize"].extra
     total = by_stage["tokenize"].counts.extra["tokens"]
     padding = by_stage["tokenize"].counts.extra["padding"]
-    lists = _shares("list (category, natural or synthetic)", said["lists"], total)
+    lists = _shares("list (category, tier, natural or synthetic)", said["lists"], total)
     sources = _shares("source", said["tokens_by_source"], total)
     tokenizer = said["tokenizer"]
     return (

@@ -127,24 +127,27 @@ QUARANTINED = pa.schema(
 )
 
 # A packed sequence. Segments stand in order and fill `input_ids` from the left; what is left over is padding.
-SHARD = pa.schema(
+# `middle_start` and `middle_end` are null but for a document rearranged for fill-in-the-middle. A segment that was
+# taken down has no doc_id, and end tokens in the place of its own.
+SEGMENT = pa.struct(
     [
-        ("input_ids", pa.list_(pa.int32())),
-        (
-            "segments",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("doc_id", pa.string()),
-                        ("revision", pa.string()),
-                        ("tokens", pa.int32()),
-                        ("start_byte", pa.int64()),
-                        ("end_byte", pa.int64()),
-                    ]
-                )
-            ),
-        ),
-        ("padding", pa.int32()),
+        ("doc_id", pa.string()),
+        ("revision", pa.string()),
+        ("tokens", pa.int32()),
+        ("start_byte", pa.int64()),
+        ("end_byte", pa.int64()),
+        ("middle_start", pa.int64()),
+        ("middle_end", pa.int64()),
+    ]
+)
+SHARD = pa.schema([("input_ids", pa.list_(pa.int32())), ("segments", pa.list_(SEGMENT)), ("padding", pa.int32())])
+
+# What a shard holds, one row beside it. `tokens` counts end tokens, and no padding.
+INDEX = pa.schema(
+    [
+        *[(name, pa.int64()) for name in ("sequences", "documents", "documents_cut", "tokens", "padding", "bytes")],
+        ("row_groups", pa.int32()),
+        ("ids_sha256", pa.string()),
     ]
 )
 

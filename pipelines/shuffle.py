@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.parts import Counts, Part, find_part, write_beside
+from pipelines.parts import Counts, Part, find_part, key_of, write_beside
 
 
 def bucket_of(doc_id: str, buckets: int) -> int:
@@ -26,10 +26,12 @@ def write_buckets(
     schema: pa.Schema,
     tables: Iterable[tuple[Any, pa.Table]],
     close: Callable[[int], tuple[Counts, Mapping[str, pa.Table]]] = lambda rows: (Counts(rows=rows), {}),
+    beside: Mapping[str, str] | None = None,
 ) -> Part:
     """Commits a file of (bucket, rows) in the order given; memory holds one table at a time.
 
     `close` is asked at the end, with the number of rows, for the counts and for the tables to stand beside.
+    `beside` are files that stand there already: the SHA-256 of each by its name.
     """
     url = storage.join(directory, f"{name}.parquet")
     buckets: list[Any] = []
@@ -52,7 +54,7 @@ def write_buckets(
             footer = {
                 "key": key,
                 "counts": asdict(counts),
-                "side": write_beside(directory, name, key, side),
+                "side": {**write_beside(directory, name, key, side), **(beside or {})},
                 "buckets": buckets,
             }
             writer.add_key_value_metadata({"syscorpus": json.dumps(footer, sort_keys=True)})
@@ -72,3 +74,8 @@ def read_bucket(urls: Sequence[str], bucket: Any, schema: pa.Schema) -> pa.Table
             if groups := [index for index, each in enumerate(held) if each == bucket]:
                 tables.append(file.read_row_groups(groups).replace_schema_metadata(None))
     return pa.concat_tables(tables)
+
+
+def shuffle_key(seed: int, *identity: object) -> str:
+    """Where something stands in a shuffled order: the same for the same seed, whatever stands beside it."""
+    return key_of("shuffle", seed, *identity)

@@ -20,11 +20,11 @@ from manifests.models import ClassifySettings, FilterSettings, SynthSettings, Te
 from pipelines import classify, storage
 from pipelines.engine import Job, Result, Stage, StageError, Work, parts_before
 from pipelines.filter import edit
-from pipelines.packing import shuffle_key
 from pipelines.parts import Counts, Part, read_table, write_part
 from pipelines.rows import count_fates, drop_row, quarantine_row, side_tables
 from pipelines.run import Run
 from pipelines.schema import CLUSTER, DOCUMENT, SCHEMA_VERSION, table_of
+from pipelines.shuffle import shuffle_key
 from synth import client, gates, prompts
 
 _NO_TEACHER = "the recipe names no teacher (synth.teacher)"
@@ -112,7 +112,7 @@ def rewrite_part(job: Job) -> Part:
             dropped.append(drop_row(child, "synth", failed, where))
         else:
             written.append({**child, "text": text, "revision": _hash(text)})
-    kept, late = _filter(written, job, places)
+    kept, late = _filter(written, job, places, _clusters(table, places))
     counts = count_fates(kept.num_rows, kept.num_rows, [*dropped, *late], broken)
     return write_part(job.directory, job.name, job.key, kept, counts, side_tables([*dropped, *late], broken))
 
@@ -154,8 +154,15 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def _clusters(table: pa.Table, places: Mapping[str, int]) -> dict[str, str]:
+    """The cluster of each parent: its rewrites are of it, too, wherever clusters are kept together."""
+    if "cluster_id" not in table.column_names:
+        return {doc_id: doc_id for doc_id in places}
+    return {doc_id: table["cluster_id"][index].as_py() or doc_id for doc_id, index in places.items()}
+
+
 def _filter(
-    written: Sequence[dict[str, Any]], job: Job, places: Mapping[str, int]
+    written: Sequence[dict[str, Any]], job: Job, places: Mapping[str, int], clusters: Mapping[str, str]
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The same classify and filter functions as for any document; rows in doc_id order, and the drops."""
     thresholds = FilterSettings.model_validate(job.spec["filter"])
@@ -171,7 +178,7 @@ def _filter(
     ]
     kept = scored.filter(pa.array([not failed for failed in verdicts], pa.bool_()))
     alone = {
-        "cluster_id": kept["doc_id"].to_pylist(),
+        "cluster_id": [clusters[parents[0]] for parents in kept["parents"].to_pylist()],
         "cluster_size": [1] * kept.num_rows,
         "copies": [[]] * kept.num_rows,
     }
@@ -180,4 +187,4 @@ def _filter(
     return edit(kept, thresholds), dropped
 
 
-STAGE = Stage("synth", 2, "request", lambda run: parts_before(run, "synth"), _settings, _make)
+STAGE = Stage("synth", 3, "request", lambda run: parts_before(run, "synth"), _settings, _make)

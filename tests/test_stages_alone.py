@@ -91,11 +91,16 @@ def test_filter_tokenize_and_export_follow_on_each_other(plain: Path, tmp_path: 
     assert [row["reason"] for row in _rows(tmp_path / "filtered", "dropped/*.parquet")] == ["too_few_words"]
     _alone("tokenize", tmp_path / "tokens", tmp_path / "filtered" / "part-*.parquet")
     lists = {path.parent.name for path in (tmp_path / "tokens" / "shards").rglob("*.parquet")}
-    assert lists == {"uncategorised.natural", "books_courses_tutorials.natural"}
-    _alone("export", tmp_path / "sent", tmp_path / "tokens" / "shards" / "uncategorised.natural" / "*.parquet")
-    [sent] = (tmp_path / "sent").rglob("*.parquet")
-    [made] = (tmp_path / "tokens" / "shards" / "uncategorised.natural").glob("*.parquet")
-    assert sent.read_bytes() == made.read_bytes()
+    assert lists == {"uncategorised.low.natural", "books_courses_tutorials.low.natural"}
+    _alone(
+        "export",
+        tmp_path / "sent",
+        tmp_path / "tokens" / "shards" / "train" / "uncategorised.low.natural" / "*.parquet",
+    )
+    for folder in ("shards", "index/shards"):
+        [sent] = (tmp_path / "sent" / folder).rglob("*.parquet")
+        made = tmp_path / "tokens" / sent.relative_to(tmp_path / "sent")
+        assert sent.read_bytes() == made.read_bytes()
 
 
 def test_synth_alone_without_a_teacher_says_so(plain: Path, tmp_path: Path) -> None:

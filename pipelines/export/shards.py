@@ -1,4 +1,4 @@
-"""Shards: copied as they are."""
+"""Shards: copied as they are, each with its row of the index."""
 
 from __future__ import annotations
 
@@ -15,18 +15,36 @@ def shard_jobs(work: Work, shards: Sequence[Input]) -> list[Job]:
 
 
 def _name_of(shard: Input) -> str:
-    """Below the target: as in the run, or the file's own name."""
+    """Below the target as in the run: `shards/SPLIT/LIST/...`; a file that lies nowhere such: its own name."""
     name = shard.name.removesuffix(".parquet")
-    return name.partition("/")[2] if name.startswith("tokenize/") else f"shards/{name.rpartition('/')[2]}"
+    _, found, below = f"/{name}".rpartition("/shards/")
+    return f"shards/{below}" if found else f"shards/{name.rpartition('/')[2]}"
 
 
 def export_shard(job: Job) -> Part:
-    """Copies a shard, unless the same bytes are there."""
+    """Copies a shard and its row of the index, unless the same bytes are there."""
     source, target = job.spec["input"], storage.join(job.directory, f"{job.name}.parquet")
-    if not (storage.exists(target) and storage.sha256(target) == storage.sha256(source)):
-        storage.copy(source, target)
-    key = read_footer(target).get("key", "")
-    part = find_part(job.directory, job.name, key)
+    footer = read_footer(source)
+    for relative in footer.get("side", {}):
+        _copy(_beside(source, relative), storage.join(job.directory, relative))
+    _copy(source, target)
+    part = find_part(job.directory, job.name, footer.get("key", ""))
     if part is None:
         raise storage.StorageError(f"{source}: is not a shard of ours")
-    return Part(part.name, part.key, part.counts, part.sha256, part.content, {})
+    return part
+
+
+def _beside(source: str, relative: str) -> str:
+    """Where the file lies that goes with a shard: its name is that of the shard, in a folder of its own.
+
+    Raises StorageError where a shard was taken from where it belongs.
+    """
+    shard = relative.partition("/")[2]
+    if not source.endswith(f"/{shard}"):
+        raise storage.StorageError(f"{source}: is not where it was made: its path must end in {shard}")
+    return storage.join(source.removesuffix(f"/{shard}"), relative)
+
+
+def _copy(source: str, target: str) -> None:
+    if not (storage.exists(target) and storage.sha256(target) == storage.sha256(source)):
+        storage.copy(source, target)

@@ -1,0 +1,1 @@
+"""tokenize: documents to packed sequences in Parquet shards, list by list."""
