@@ -92,7 +92,7 @@ def test_a_rewrite_that_passes_is_a_document_with_its_parent_its_kind_and_every_
     for row in rows:
         assert row["text"].startswith("## Why is")
         assert (row["source"], row["licence"], row["language"]) == ("docs", "CC-BY-4.0", "en")
-        assert row["cluster_id"] == row["doc_id"]
+        assert row["cluster_id"] == row["parents"][0]
         assert row["words"] > 30
         assert row["edits"] == []
     names = set(rows[0])
