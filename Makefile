@@ -71,7 +71,16 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check
+# The readers of other projects, for the tests of the exporters only.
+.venv/.readers: .venv/.locked tests/readers.lock tests/torch-cpu.lock
+	@echo "setting up the readers"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/torch-cpu.lock 2>/dev/null || true
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/readers.lock
+	@$(BIN)/python -c 'import torch' 2>/dev/null || echo "torch is a build for GPUs without their libraries, so its" \
+		"tests are skipped; with the wheel of torch 2.13.0+cpu in DIR: rm $@; PIP_FIND_LINKS=DIR make test"
+	@touch $@
+
+test: check .venv/.readers
 	$(BIN)/pytest -m "not slow"
 
 # The peers are installed for their benchmark only.
