@@ -29,6 +29,7 @@ from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_st
 from pipelines.export import stage as export
 from pipelines.extract import stage as extract
 from pipelines.funnel import funnel, render
+from pipelines.lease import held
 from pipelines.pool import Pool
 from pipelines.run import ALONE, STAGES, Run
 from pipelines.schema import SCORES
@@ -48,15 +49,17 @@ def run_all(recipe_path: str, url: str, workers: int | None, against: Sequence[s
     """Every stage of a run that is not committed, and the report; `again`: its sites are visited again first."""
     from pipelines.report import write_report
 
-    with Pool(workers) as pool:
-        run = _open_run(recipe_path, url, pool, against, again)
-        commits, made = _make_stages(run, STAGES, pool)
-    print(render(funnel(commits)))
-    report = storage.join(url, "report.html")
-    if made or not storage.exists(report):
-        write_report(url)
-    else:
-        print("everything is committed: nothing to do")
+    loaded = _checked(recipe_path, url)
+    with held(url):
+        with Pool(workers) as pool:
+            run = _open_run(loaded, url, pool, against, again)
+            commits, made = _make_stages(run, STAGES, pool)
+        print(render(funnel(commits)))
+        report = storage.join(url, "report.html")
+        if made or not storage.exists(report):
+            write_report(url)
+        else:
+            print("everything is committed: nothing to do")
     print(f"shards: {storage.join(run.directory('export'), 'shards')}")
     print(f"report: {report}")
     return 0
@@ -71,8 +74,9 @@ def run_one(
     again: bool = False,
 ) -> int:
     """One stage of a run; those before it must be committed, and still be what the recipe says."""
-    with Pool(workers) as pool:
-        run = _open_run(recipe_path, url, pool, against, again)
+    loaded = _checked(recipe_path, url)
+    with held(url), Pool(workers) as pool:
+        run = _open_run(loaded, url, pool, against, again)
         for before in STAGES[: STAGES.index(stage)]:
             if before in _needed(run, stage) and is_current(Work(run, _STAGES[before], pool)) is None:
                 raise StageError(f"{stage}: {before} is not committed for this recipe; run `syscorpus {before}` first")
@@ -100,7 +104,7 @@ def run_alone(stage: str, inputs: Sequence[str], output: str, recipe_path: str |
     )
     storage.check_writable(output)
     _check_settings(run)
-    with Pool(workers) as pool:
+    with held(run.url), Pool(workers) as pool:
         commits, _ = _make_stages(run, run.chain, pool)
     print(render(funnel(commits)))
     return 0
@@ -170,13 +174,18 @@ def _needed(run: Run, stage: str) -> set[str]:
     return needed
 
 
-def _open_run(recipe_path: str, url: str, pool: Pool, against: Sequence[str], again: bool) -> Run:
+def _checked(recipe_path: str, url: str) -> LoadedRecipe:
+    """The recipe of a run whose place can be written."""
+    loaded = load_recipe(recipe_path)
+    storage.check_writable(url)
+    return loaded
+
+
+def _open_run(loaded: LoadedRecipe, url: str, pool: Pool, against: Sequence[str], again: bool) -> Run:
     """The run of a recipe, checked before anything is fetched; what it is made of is kept in `run.json`.
 
     Where the packages of its farm cannot be had, and no crawl of them is committed, its fallback takes its place.
     """
-    loaded = load_recipe(recipe_path)
-    storage.check_writable(url)
     run = replace(_run_of(loaded, url, against), again=again)
     snapshots(run)  # they must be there before anything is fetched
     if is_current(Work(run, crawl.STAGE, pool)) is None:
