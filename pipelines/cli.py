@@ -1,4 +1,4 @@
-"""The command line: `syscorpus run`, each stage by its name, `report`, and `sources`."""
+"""The command line: `syscorpus run`, each stage by its name, `report`, `sources` and `schedule`."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
             )
     _add_train_classifier(commands)
     _add_sources(commands)
+    _add_schedule(commands)
     report = commands.add_parser("report", help="one HTML page about a run")
     report.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
     return parser
@@ -98,6 +99,22 @@ def _add_sources(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     check.add_argument("target", metavar="URL-or-id")
     _add_places(check, argparse.SUPPRESS)  # or it would undo what stands before `check`
+
+
+def _add_schedule(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    plan = commands.add_parser(
+        "schedule",
+        help="the refresh of a run on a cluster, night by night: its YAML, printed or submitted",
+        description="Prints what KubeRay is told, so that the sites of a run are visited again on a schedule.",
+    )
+    plan.add_argument("--recipe", required=True, metavar="FILE", help="the recipe, in the project's directory")
+    plan.add_argument("--run", required=True, metavar="URL", help="the run's bucket URL")
+    plan.add_argument("--image", metavar="IMAGE", help="the image of the nodes (default: syscorpus and the version)")
+    when = plan.add_mutually_exclusive_group()
+    when.add_argument("--cron", metavar="WHEN", help="a cron expression, in UTC (default: every night at two)")
+    when.add_argument("--once", action="store_true", help="now, and once")
+    plan.add_argument("--workers", type=_positive, metavar="N", help="pods of four cores and 16 GiB (default: 2)")
+    plan.add_argument("--submit", action="store_true", help="hand it to kubectl")
 
 
 def _add_places(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -160,21 +177,9 @@ def _positive(text: str) -> int:
 
 def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     # The imports below are heavy; `syscorpus --help` and usage errors do without them.
-    if options.command == "report":
-        from pipelines.report import write_report
-
-        print(f"report: {write_report(options.run)}")
-        return 0
-    if options.command == "sources":
-        from pipelines import sources
-
-        asked = sources.asked(options.manifests, options.recipe)
-        if options.question == "check":
-            print(sources.check(asked, options.target))
-        else:
-            wanted = sources.Wanted(options.category, options.licence, options.kind, options.on)
-            print(sources.listing(asked, wanted))
-        return 0
+    printing = {"report": _print_report, "sources": _print_sources, "schedule": _print_schedule}
+    if options.command in printing:
+        return printing[options.command](options)
     from pipelines import commands, pool
 
     if options.command == "train-classifier":
@@ -195,6 +200,35 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
     if not (options.recipe and options.run):
         parser.error(f"{options.command} needs --recipe and --run, or --input and --output")
     return _run_stage(options)
+
+
+def _print_report(options: argparse.Namespace) -> int:
+    from pipelines.report import write_report
+
+    print(f"report: {write_report(options.run)}")
+    return 0
+
+
+def _print_sources(options: argparse.Namespace) -> int:
+    from pipelines import sources
+
+    asked = sources.asked(options.manifests, options.recipe)
+    if options.question == "check":
+        print(sources.check(asked, options.target))
+    else:
+        wanted = sources.Wanted(options.category, options.licence, options.kind, options.on)
+        print(sources.listing(asked, wanted))
+    return 0
+
+
+def _print_schedule(options: argparse.Namespace) -> int:
+    from pipelines import schedule
+
+    cron = None if options.once else options.cron or schedule.NIGHTLY
+    image, workers = options.image or schedule.IMAGE, options.workers or schedule.WORKERS
+    text = schedule.schedule(options.recipe, options.run, image, cron, workers)
+    print(schedule.submit(text) if options.submit else text, end="\n" if options.submit else "")
+    return 0
 
 
 def _run_stage(options: argparse.Namespace) -> int:
