@@ -74,6 +74,17 @@ def judge(table: pa.Table, settings: FilterSettings) -> list[Failed]:
     return verdicts
 
 
+def measured(table: pa.Table, settings: FilterSettings) -> list[tuple[str, float, bool, float]]:
+    """Of the one row of a table: each rule that judges it, the value, whether the limit is the most, and the limit."""
+    found = []
+    categories = table["category"].to_numpy(zero_copy_only=False)
+    for rule in rules_of(settings):
+        value, limit = _numbers(table, rule.column)[0], _limits(rule, categories)[0]
+        if not np.isnan(limit) and all(_within(table, bound)[0] for bound in rule.when):
+            found.append((rule.name, float(value), rule.above is not None, float(limit)))
+    return found
+
+
 def _numbers(table: pa.Table, column: str) -> Values:
     values: Values = table[column].to_numpy(zero_copy_only=False).astype(np.float64)
     return values

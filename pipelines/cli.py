@@ -1,4 +1,4 @@
-"""The command line: `syscorpus run`, each stage by its name, `report`, `sources` and `schedule`."""
+"""The command line: `syscorpus run`, each stage by its name, `report`, `sources`, `schedule` and `trace`."""
 
 from __future__ import annotations
 
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train_classifier(commands)
     _add_sources(commands)
     _add_schedule(commands)
+    _add_trace(commands)
     report = commands.add_parser("report", help="one HTML page about a run")
     report.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
     return parser
@@ -115,6 +116,18 @@ def _add_schedule(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     when.add_argument("--once", action="store_true", help="now, and once")
     plan.add_argument("--workers", type=_positive, metavar="N", help="pods of four cores and 16 GiB (default: 2)")
     plan.add_argument("--submit", action="store_true", help="hand it to kubectl")
+
+
+def _add_trace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    trace = commands.add_parser(
+        "trace",
+        help="from a token of a shard back to its document, record, URL and licence",
+        description="Says which documents a row of a shard holds, where they came from, and what decided on them.",
+    )
+    trace.add_argument("place", metavar="SHARD:ROW[:TOKEN]", help="a shard's path or URL, a row, and a token of it")
+    trace.add_argument("--run", metavar="DIR", help="the run of the export, unless the export lies in it")
+    trace.add_argument("--text", action="store_true", help="with the text of each segment, as the run's filter left it")
+    trace.add_argument("--json", action="store_true", help="as JSON, and with every rule of the filter")
 
 
 def _add_places(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -177,7 +190,7 @@ def _positive(text: str) -> int:
 
 def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     # The imports below are heavy; `syscorpus --help` and usage errors do without them.
-    printing = {"report": _print_report, "sources": _print_sources, "schedule": _print_schedule}
+    printing = {"report": _print_report, "sources": _print_sources, "schedule": _print_schedule, "trace": _print_trace}
     if options.command in printing:
         return printing[options.command](options)
     from pipelines import commands, pool
@@ -218,6 +231,16 @@ def _print_sources(options: argparse.Namespace) -> int:
     else:
         wanted = sources.Wanted(options.category, options.licence, options.kind, options.on)
         print(sources.listing(asked, wanted))
+    return 0
+
+
+def _print_trace(options: argparse.Namespace) -> int:
+    import json
+
+    from pipelines import trace, trace_text
+
+    found = trace.trace(trace.place_of(options.place), options.run, options.text)
+    print(json.dumps(found, indent=1, ensure_ascii=False) if options.json else trace_text.render(found))
     return 0
 
 

@@ -103,7 +103,7 @@ class _AzureObject:
     def __init__(self, container: str, key: str) -> None:
         from azure.storage.blob import BlobServiceClient
 
-        timeouts = {"connection_timeout": _TIMEOUT_S, "read_timeout": _TIMEOUT_S, "retry_total": 3}
+        timeouts: dict[str, Any] = {"connection_timeout": _TIMEOUT_S, "read_timeout": _TIMEOUT_S, "retry_total": 3}
         connection = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
         if connection:
             service = BlobServiceClient.from_connection_string(connection, **timeouts)
@@ -136,7 +136,7 @@ class _AzureObject:
         from azure.core import MatchConditions
         from azure.core.exceptions import AzureError, HttpResponseError
 
-        condition = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+        condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         try:
             return str(self._blob.upload_blob(content, overwrite=etag is not None, **condition)["etag"])
         except AzureError as error:

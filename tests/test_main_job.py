@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.extract.licences import needs_attribution
+from pipelines.trace import place_of, trace
 from tests import runs
 from tests.runs import SMALL
 
@@ -205,3 +206,27 @@ def test_a_changed_threshold_keeps_scores_and_clusters(run: Path, tmp_path: Path
 def _made_once(run: Path) -> list[Path]:
     patterns = ("extract/*.parquet", "classify/*.parquet", "dedup/_bands/*", "dedup/_members/*", "dedup/_shingles/*")
     return [path for pattern in patterns for path in run.glob(pattern)]
+
+
+def test_every_shard_is_traced_to_what_each_stage_decided(run: Path) -> None:
+    """From the export, and from where tokenize has the same shard; the text is what was packed."""
+    documents = runs.committed_documents(run)
+    for path in sorted((run / "dataset" / "shards").rglob("*.parquet")):
+        found = trace(place_of(f"{path}:0"), None, True)
+        packed = trace(place_of(f"{run / 'tokenize' / path.relative_to(run / 'dataset')}:0"), None, True)
+        assert packed["segments"] == found["segments"]
+        for segment in found["segments"]:
+            document = segment["document"]
+            start, end = segment["bytes"]
+            text = documents[document["doc_id"], document["revision"]][start:end]
+            assert segment["text"] == text.decode(errors="replace")
+            assert [record["digest"] for record in segment["records"]]
+            assert set(segment["stages"]) == {"extract", "classify", "dedup", "filter", "tokenize"}
+            assert all(segment["stages"].values())
+            assert segment["stages"]["filter"]["passed"]
+            assert {"rule": "too_many_words", "limit": "at most 1,000,000"}.items() <= (
+                segment["stages"]["filter"]["rules"][0].items()
+            )
+    done = runs.syscorpus("trace", f"{path}:0:5", "--text")
+    assert done.returncode == 0, done.stderr
+    assert "passed" in done.stdout

@@ -19,6 +19,7 @@ from pipelines.pool import Pool
 from pipelines.run import Run
 from pipelines.schema import CLUSTER, EDITS, SCORES
 from pipelines.synth import STAGE
+from pipelines.trace_decisions import decisions_of
 from tests.teacher_server import PROSE, REWRITE, TeacherServer, completion, error
 
 
@@ -210,3 +211,18 @@ def test_an_answer_that_never_has_content_costs_one_request(make_synth, serve):
     server = serve(lambda request, before: completion(None if topic_of(request) == "b" else REWRITE, "length"))
     _, commit, _ = make_synth(server)
     assert commit.counts.seen == 4
+
+
+def test_a_rewrite_is_traced_to_its_teacher_and_its_request(make_synth, serve):
+    server = serve(lambda request, before: completion(f"{REWRITE}\nThis was topic {topic_of(request)}.\n"))
+    run, commit, _ = make_synth(server, number=2, kinds=["faq"])
+    stored = {name.rpartition("/")[2].removesuffix(".json") for name in _stored(run)}
+    for row in rows_of(run, commit):
+        written = decisions_of(run, row)["synth"]
+        assert {name: written[name] for name in ("teacher", "prompt")} == {"teacher": "m", "prompt": "faq"}
+        stored.remove(written["request"])
+    assert stored == set()
+
+
+def _stored(run: Run) -> list[str]:
+    return storage.list_files(storage.join(run.directory("synth"), "_responses"))
