@@ -669,8 +669,26 @@ class TokenizeSettings(Model):
         return self
 
 
+class MegatronExport(Model):
+    unit: Literal["sequence", "document"] = Field(
+        default="sequence", description="what a Megatron sequence is: a packed sequence, or a document of the corpus"
+    )
+
+
 class ExportSettings(Model):
     to: str = Field(default="dataset", description="directory (relative to the run) or s3:// gs:// az:// URL")
+    formats: list[Literal["shards", "megatron", "mds", "text"]] = Field(default=["shards"], min_length=1)
+    megatron: MegatronExport = MegatronExport()
+    text: Literal["parquet", "jsonl"] = Field(default="parquet", description="jsonl: gzipped JSON Lines")
+
+    @field_validator("formats")
+    @classmethod
+    def _with_shards(cls, formats: list[str]) -> list[str]:
+        if len(set(formats)) < len(formats):
+            raise ValueError("a format stands twice")
+        if "shards" not in formats:
+            raise ValueError("the shards are in every export: name them, too")
+        return formats
 
 
 class Recipe(Model):

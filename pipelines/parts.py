@@ -116,10 +116,14 @@ def write_part(
     counts: Counts,
     side: Mapping[str, pa.Table],
     layout: Layout = Layout(),
+    beside: Mapping[str, str] | None = None,
 ) -> Part:
-    """Commits a part: the side tables (`dropped`, `quarantine`, ...) that have rows, then `name`.parquet."""
+    """Commits a part: the side tables (`dropped`, `quarantine`, ...) that have rows, then `name`.parquet.
+
+    `beside` are files that stand there already: the SHA-256 of each by its name.
+    """
     counts.check(f"{directory}/{name}")
-    hashes = write_beside(directory, name, key, side)
+    hashes = {**write_beside(directory, name, key, side), **(beside or {})}
     write_parquet(
         storage.join(directory, f"{name}.parquet"),
         table,

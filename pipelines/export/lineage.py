@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,9 @@ _TOLD = (
     "doc_id", "revision", "url", "source", "category", "licence", "licence_evidence", "opt_out",
     "title", "language", "parents", "kind", "cluster_id", "copies", "edits",
 )  # fmt: skip
+
+#: What the card of an export counts documents by.
+COUNTED = ("category", "licence", "source", "language")
 
 
 def documents_of(run: Run) -> list[Input]:
@@ -100,4 +104,13 @@ def tell_lineage(job: Job) -> Part:
     schema = pa.schema([*documents.schema, ("records", pa.list_(_RECORD))])
     rows = [{**row, "records": records.get(row["doc_id"], [])} for row in documents.to_pylist()]
     table = table_of(rows, schema)
-    return write_part(job.directory, job.name, job.key, table, Counts(rows=len(rows)), {})
+    counts = Counts(rows=len(rows), extra=_numbers(documents))
+    return write_part(job.directory, job.name, job.key, table, counts, {})
+
+
+def _numbers(documents: pa.Table) -> dict[str, int]:
+    """How many documents there are of each value of what the card counts, by `COLUMN\tVALUE`."""
+    numbers = Counter(
+        f"{column}\t{value or 'unknown'}" for column in COUNTED for value in documents[column].to_pylist()
+    )
+    return dict(sorted(numbers.items()))
