@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from manifests.mixture import READ_ONCE, Mixture
 from manifests.models import (
     CommonRules,
     FilterSettings,
@@ -264,6 +265,16 @@ def _load(model: type[M], path: Path, shape: Callable[[Any], Any]) -> M:
         return _validate(model, shaped, path, {(*root, *place): line for place, line in lines.items()})
 
 
+def load_mixture(path: Path) -> Mixture:
+    """The mixture of a file. Raises ManifestError."""
+    return _load(Mixture, path, lambda value: value)
+
+
+def mixture_of(recipe: Recipe, base: Path) -> Mixture:
+    """The mixture that a recipe in `base` names; without one, every list is read once. Raises ManifestError."""
+    return load_mixture(base / recipe.mixture) if recipe.mixture else READ_ONCE
+
+
 def load_sources(path: Path) -> list[Source]:
     """Sources of one file (a YAML list), or of every `*.yaml` of a directory, in order of their id.
 
@@ -343,6 +354,10 @@ def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
     if recipe.tokenize.tokenizer and not (file.parent / recipe.tokenize.tokenizer).is_file():
         faults.append(f"{at('tokenize', 'tokenizer')}: there is no {file.parent / recipe.tokenize.tokenizer}")
     faults += _check_limits(recipe.filter, at)
+    try:
+        mixture_of(recipe, file.parent)
+    except ManifestError as error:
+        faults += [f"{at('mixture')}: {line}" for line in str(error).splitlines()]
     if recipe.fallback and not (file.parent / recipe.fallback).is_file():
         faults.append(f"{at('fallback')}: there is no {file.parent / recipe.fallback}")
     if not recipe.crawl.contact and any(source.farm is None for source in sources):

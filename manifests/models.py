@@ -702,6 +702,9 @@ class Recipe(Model):
     )
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     parts: int = Field(default=16, ge=1, le=65_536, description="hash buckets of doc_id: the parts of every stage")
+    mixture: str | None = Field(
+        default=None, description="stages and shares of a training, relative to the recipe; null: every list once"
+    )
     crawl: CrawlSettings = CrawlSettings()
     extract: ExtractSettings = ExtractSettings()
     classify: ClassifySettings = ClassifySettings()
