@@ -1,4 +1,4 @@
-"""The command line: `syscorpus run`, each stage by its name, `report`, `sources`, `schedule` and `trace`."""
+"""The command line: `syscorpus run`, each stage by its name, `report`, `sources`, `schedule`, `trace` and `mix`."""
 
 from __future__ import annotations
 
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sources(commands)
     _add_schedule(commands)
     _add_trace(commands)
+    _add_mix(commands)
     report = commands.add_parser("report", help="one HTML page about a run")
     report.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
     return parser
@@ -138,6 +139,19 @@ def _add_places(parser: argparse.ArgumentParser, default: str | None) -> None:
     place.add_argument("--recipe", default=default, metavar="FILE", help="the sources and settings of a recipe")
 
 
+def _add_mix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    mix = commands.add_parser(
+        "mix",
+        help="what each stage of a training reads of which list, and what other budgets would buy",
+        description="Says what a mixture reads of the lists of a run that tokenize has made. Nothing is written.",
+    )
+    mix.add_argument("--plan", action="store_true", required=True, help="say it; no shard changes with a mixture")
+    mix.add_argument("--recipe", required=True, metavar="FILE", help="the recipe, which may name a mixture")
+    mix.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
+    mix.add_argument("--mixture", metavar="FILE", help="another mixture than the recipe's")
+    mix.add_argument("--budget", type=_tokens, metavar="N", help="tokens of all stages together, as 1e9")
+
+
 def _add_train_classifier(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = commands.add_parser(
         "train-classifier",
@@ -188,9 +202,22 @@ def _positive(text: str) -> int:
     return number
 
 
+def _tokens(text: str) -> int:
+    number = float(text)
+    if not 1 <= number < 1e18:
+        raise ValueError(text)
+    return round(number)
+
+
 def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     # The imports below are heavy; `syscorpus --help` and usage errors do without them.
-    printing = {"report": _print_report, "sources": _print_sources, "schedule": _print_schedule, "trace": _print_trace}
+    printing = {
+        "report": _print_report,
+        "sources": _print_sources,
+        "schedule": _print_schedule,
+        "trace": _print_trace,
+        "mix": _print_mix,
+    }
     if options.command in printing:
         return printing[options.command](options)
     from pipelines import commands, pool
@@ -231,6 +258,13 @@ def _print_sources(options: argparse.Namespace) -> int:
     else:
         wanted = sources.Wanted(options.category, options.licence, options.kind, options.on)
         print(sources.listing(asked, wanted))
+    return 0
+
+
+def _print_mix(options: argparse.Namespace) -> int:
+    from pipelines import mixture_plan
+
+    print(mixture_plan.answer(options.recipe, options.run, options.mixture, options.budget))
     return 0
 
 
