@@ -400,7 +400,7 @@ def _list_of(name: str, shards: Sequence[_Shard], drawn: int) -> _List:
 
 
 def _stage_of(url: str, stage: str) -> dict[str, tuple[int, dict[str, tuple[int, int]]]]:
-    """Of each list of a stage, the sequences that it draws, and of each of its shards: (rows, draws)."""
+    """Of each list of a stage, the sequences that it draws, and of its shards: (rows, those drawn once more)."""
     mixture = _json_of(url, _MIXTURE)
     try:
         stages = {
@@ -429,8 +429,7 @@ def _drawn(
         if name not in by_name:
             raise ReaderError(f"{where}: {name} is not in the manifest")
         of = _list_of(name, by_name[name].shards, sequences)
-        ours = {each.file: (each.rows, _draws_of(each, of)) for each in of.shards}
-        if any(ours.get(file) != rows for file, rows in theirs.items()) or sequences != _draws(theirs):
+        if theirs != {each.file: (each.rows, _drawn_last(each, of)) for each in of.shards}:
             raise ReaderError(f"{where}: {name}: draws other than whole passes and first rows of the manifest's shards")
         drawn.append(of)
     if not drawn:
@@ -438,14 +437,9 @@ def _drawn(
     return drawn
 
 
-def _draws(shards: Mapping[str, tuple[int, int]]) -> int:
-    return sum(drawn for _, drawn in shards.values())
-
-
-def _draws_of(shard: _Shard, of: _List) -> int:
-    """How often rows of a shard are drawn: in whole passes, and as some of the list's first rows."""
-    whole, rest = divmod(of.drawn, of.rows)
-    return whole * shard.rows + min(max(rest - (shard.first - of.first), 0), shard.rows)
+def _drawn_last(shard: _Shard, of: _List) -> int:
+    """How many rows of a shard are drawn once more than in whole passes: the list's first."""
+    return min(max(of.drawn % of.rows - (shard.first - of.first), 0), shard.rows)
 
 
 # ---------------------------------------------------------------- files

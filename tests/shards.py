@@ -89,10 +89,10 @@ def write_mixture(directory: Path, draws: Mapping[str, int], stage: str = "annea
         rows = {
             each["name"]: each["counts"]["rows"] for each in parts if each["name"].startswith(f"shards/train/{name}/")
         }
-        whole, rest = divmod(sequences, sum(rows.values()))
+        rest = sequences % sum(rows.values())
         shards = []
         for part, number in sorted(rows.items()):
-            shards.append({"file": f"{part}.parquet", "rows": number, "drawn": whole * number + min(rest, number)})
+            shards.append({"file": f"{part}.parquet", "rows": number, "drawn": min(rest, number)})
             rest -= min(rest, number)
         lists[name] = {"epochs": sequences / sum(rows.values()), "sequences": sequences, "shards": shards}
     (directory / "mixture.json").write_text(json.dumps({"stages": [{"name": stage, "lists": lists}]}))

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from manifests.load import ManifestError, load_mixture, load_recipe, mixture_of
 from manifests.mixture import READ_ONCE, Elsewhere, Entry, HalfLife, MaxEpochs, Mixture, MixtureStage
-from pipelines import commands, storage
+from pipelines import commands, storage, trace
 from pipelines.cli import main
 from pipelines.mixture import ListSize, Plan, asked, plan, scaled, water_fill
-from pipelines.mixture_files import MixtureError, data_args, is_too_small, packed_lists, written
+from pipelines.mixture_files import MixtureError, PackedList, data_args, is_too_small, packed_lists, written
+from pipelines.reader import PackedSequences
 from pipelines.run import Run
+from tests import shards as exports
 from tests.packed_shards import LENGTH, commit_shards
 
 REPOSITORY = Path(__file__).parents[1]
@@ -440,6 +442,33 @@ def test_the_plan_is_what_a_walk_over_the_rows_counts(tmp_path, factor):
         assert entry["tokens"] == sum(tokens for _, _, tokens in counted)
         for draw in stage.draws:
             assert entry["lists"][draw.name]["epochs"] == draw.sequences / lists[draw.name].size.sequences
+
+
+def test_the_reader_and_the_trace_read_a_stage_as_it_is_planned(tmp_path):
+    shards = {DOCS: [23, 18], FORUMS: [30]}
+    rows = {f"train/{name}": [exports.random_rows(count, 7) for count in counts] for name, counts in shards.items()}
+    directory = exports.write_export(tmp_path, rows)
+    lists = {
+        name: PackedList(
+            size(*(exports.LENGTH - row["padding"] for shard in rows[f"train/{name}"] for row in shard)),
+            tuple((f"shards/train/{name}/shard-{number:05}.parquet", count) for number, count in enumerate(counts)),
+        )
+        for name, counts in shards.items()
+    }
+    planned = plan(scaled(ASKS, 0.4), {name: packed.size for name, packed in lists.items()}, exports.LENGTH)
+    told = written(planned, lists, exports.LENGTH)
+    (tmp_path / "mixture.json").write_text(json.dumps(told))
+    for number, stage in enumerate(planned.stages):
+        sequences = PackedSequences(directory, stage=stage.name)
+        assert sequences.drawn == read(planned, number)
+        for name, packed in lists.items():
+            entry = told["stages"][number]["lists"].get(name)
+            times = sum(
+                trace._times(entry, trace.Place(directory, file, row, None))
+                for file, count in packed.shards
+                for row in range(count)
+            )
+            assert times == read(planned, number).get(name, 0)
 
 
 def test_another_weight_changes_mixture_json_and_no_shard(tmp_path):
