@@ -673,6 +673,9 @@ class MegatronExport(Model):
     unit: Literal["sequence", "document"] = Field(
         default="sequence", description="what a Megatron sequence is: a packed sequence, or a document of the corpus"
     )
+    weights: Literal["tokens", "epochs"] = Field(
+        default="tokens", description="of a stage's prefixes; epochs: for --scale-shuffle of microsoft/ltp-megatron-lm"
+    )
 
 
 class ExportSettings(Model):

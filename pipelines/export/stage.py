@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from manifests.load import mixture_of
 from pipelines import storage
 from pipelines.engine import Input, Result, Stage, StageError, Work, parts_before, plain_files, read_commit
 from pipelines.export import mds, megatron, text
@@ -18,6 +19,7 @@ from pipelines.export.card import card
 from pipelines.export.lineage import documents_of, lineage_jobs, records_of, superseded, superseded_jobs
 from pipelines.export.mds import mds_jobs
 from pipelines.export.megatron import megatron_jobs, write_guides
+from pipelines.export.mixture import REASON, left_out_jobs, mix, write_mixture
 from pipelines.export.sequences import by_list
 from pipelines.export.shards import shard_jobs
 from pipelines.export.text import text_jobs
@@ -45,6 +47,7 @@ def _settings(run: Run) -> Mapping[str, Any]:
     return {
         "tokenizer": tokenized.extra["tokenizer"] if tokenized else None,
         **run.recipe.export.model_dump(exclude={"to"}),
+        "mixture": mixture_of(run.recipe, run.base).model_dump(),
         "name": run.recipe.name,
         "contact": run.recipe.crawl.contact,
     }
@@ -60,9 +63,12 @@ def _make(work: Work) -> Result:
 
 def _make_corpus(work: Work) -> Result:
     """The shards of a run, the formats that the recipe asks for, what is told of them, and the card."""
-    inputs = parts_before(work.run, "export")
     tokenized = read_commit(work.run.directory("tokenize"))
     assert tokenized
+    mixed = mix(work, tokenized)
+    every = parts_before(work.run, "export")
+    inputs = [each for each in every if not mixed.leaves_out(each)]
+    dropped = work.make(left_out_jobs(work, [each for each in every if mixed.leaves_out(each)]), "left out")
     shards = work.make(shard_jobs(work, inputs))
     told = work.make(lineage_jobs(work), "lineage")
     superseding = work.make(superseded_jobs(work), "superseded")
@@ -73,8 +79,9 @@ def _make_corpus(work: Work) -> Result:
     storage.copy(tokenizer, storage.join(work.directory, "tokenizer.json"))
     page = card(work.run.recipe, tokenized.extra, shards, Counts.total([part.counts for part in told]))
     storage.write_bytes(storage.join(work.directory, CARD), page.encode())
-    files = ["ATTRIBUTION.txt", "tokenizer.json", CARD, *guides]
-    return _result(work, len(inputs), [*shards, *told, *superseding, *attributions, *formats], files)
+    files = ["ATTRIBUTION.txt", "tokenizer.json", CARD, *guides, *write_mixture(work, mixed)]
+    parts = [*shards, *dropped, *told, *superseding, *attributions, *formats]
+    return _result(work, len(inputs), parts, files, len(dropped))
 
 
 def _make_formats(
@@ -91,11 +98,11 @@ def _make_formats(
     if "mds" in formats:
         parts += work.make(mds_jobs(work, lists, length), "mds")
     if "text" in formats:
-        parts += work.make(text_jobs(work, documents_of(work.run)), "text")
+        parts += work.make(text_jobs(work, documents_of(work.run), sorted(lists)), "text")
     return parts, guides
 
 
-def _result(work: Work, shards: int, parts: Sequence[Part], written: Sequence[str]) -> Result:
+def _result(work: Work, shards: int, parts: Sequence[Part], written: Sequence[str], left_out: int = 0) -> Result:
     """What was made, with the hash and the size of every file that is not Parquet; no other is left beside them."""
     hashes = {name: storage.sha256(storage.join(work.directory, name)) for name in written}
     hashes |= {name: digest for part in parts for name, digest in part.side.items() if not name.endswith(".parquet")}
@@ -106,7 +113,9 @@ def _result(work: Work, shards: int, parts: Sequence[Part], written: Sequence[st
         name: {"sha256": digest, "bytes": storage.size(storage.join(work.directory, name))}
         for name, digest in sorted(hashes.items())
     }
-    return Result(parts, Counts(seen=shards, consumed=shards, rows=shards), {"files": files})
+    dropped = {REASON: left_out} if left_out else {}
+    counts = Counts(seen=shards + left_out, consumed=shards, rows=shards, dropped=dropped)
+    return Result(parts, counts, {"files": files})
 
 
 STAGE = Stage("export", 5, "shard", _inputs, _settings, _make)

@@ -35,8 +35,8 @@ _FILES = pa.schema([("list", pa.string()), ("documents", pa.int64())])
 Write = Callable[[pa.Table], None]
 
 
-def text_jobs(work: Work, documents: Sequence[Input]) -> list[Job]:
-    """One job for each group of parts of documents: it writes a file for each list that it meets."""
+def text_jobs(work: Work, documents: Sequence[Input], wanted: Sequence[str]) -> list[Job]:
+    """One job for each group of parts of documents: it writes a file for each of the wanted `SPLIT/LIST` it meets."""
     tokenize, kind = work.run.recipe.tokenize, work.run.recipe.export.text
     deciding = tokenize.model_dump(include={"tiers", "validation"})
     return [
@@ -44,8 +44,14 @@ def text_jobs(work: Work, documents: Sequence[Input]) -> list[Job]:
             write_texts,
             "",
             f"{FOLDER}part-{number:05}",
-            [kind, deciding, work.run.recipe.seed, [each.content for each in group]],
-            {"inputs": [each.url for each in group], "kind": kind, "settings": deciding, "seed": work.run.recipe.seed},
+            [kind, deciding, work.run.recipe.seed, [each.content for each in group], list(wanted)],
+            {
+                "inputs": [each.url for each in group],
+                "kind": kind,
+                "settings": deciding,
+                "seed": work.run.recipe.seed,
+                "lists": list(wanted),
+            },
         )
         for number, group in enumerate(_groups(documents))
     ]
@@ -76,7 +82,7 @@ def write_texts(job: Job) -> Part:
         for url in job.spec["inputs"]:
             table = read_table(url, sorted({*COLUMNS, *_TOLD}))
             lists = lists_of(table, settings, job.spec["seed"])
-            for each in sorted(set(lists)):
+            for each in sorted(set(lists) & set(job.spec["lists"])):
                 if each not in writers:
                     target = f"{FOLDER}{each}/{name}.{ending}"
                     writers[each] = open_files.enter_context(_file(job.directory, target, job.spec["kind"], files))
