@@ -80,7 +80,16 @@ check: setup
 		"tests are skipped; with the wheel of torch 2.13.0+cpu in DIR: rm $@; PIP_FIND_LINKS=DIR make test"
 	@touch $@
 
-test: check .venv/.readers
+# Azure's storage emulator, for the tests of uploads; they are skipped where npm is missing.
+build/azurite/.ready: tests/azurite/package-lock.json
+	@mkdir -p $(@D)
+	@cp tests/azurite/package.json tests/azurite/package-lock.json $(@D)
+	@if command -v npm >/dev/null; then \
+		echo "setting up Azurite" && \
+		npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+		else echo "npm is missing: the tests of uploads to Azure will be skipped"; fi
+
+test: check .venv/.readers build/azurite/.ready
 	$(BIN)/pytest -m "not slow"
 
 # The peers are installed for their benchmark only.

@@ -325,6 +325,7 @@ def _remove_strays(directory: str, parts: Sequence[Part]) -> None:
     for name in storage.list_files(directory):
         if name.endswith(".tmp") or (name.endswith(".parquet") and not name.startswith("_") and name not in wanted):
             storage.delete(storage.join(directory, name))
+    storage.abort_unfinished(directory)
 
 
 def _software() -> dict[str, str]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -94,18 +95,27 @@ class Layout:
 
 def write_parquet(url: str, table: pa.Table, footer: Mapping[str, Any], layout: Layout = Layout()) -> None:
     """Writes a table as Parquet (zstd, plain integers), whole; the footer is kept as JSON."""
-    metadata = {_FOOTER: json.dumps(footer, sort_keys=True, separators=(",", ":")).encode()}
-    with storage.writing(url) as path:
-        pq.write_table(
-            table.replace_schema_metadata(metadata),
-            path,
-            compression="zstd",
-            use_dictionary=False,
-            row_group_size=layout.group_rows,
-            write_statistics=False,
-            write_page_checksum=True,
-            column_encoding=dict.fromkeys(layout.split_bytes, "BYTE_STREAM_SPLIT") or None,
-        )
+    options = {
+        "compression": "zstd",
+        "use_dictionary": False,
+        "write_statistics": False,
+        "write_page_checksum": True,
+        "column_encoding": dict.fromkeys(layout.split_bytes, "BYTE_STREAM_SPLIT") or None,
+    }
+    plain = table.replace_schema_metadata(None)
+    with storage.writing(url) as path, pq.ParquetWriter(path, plain.schema, **options) as writer:
+        writer.write_table(plain, row_group_size=layout.group_rows)
+        add_footer(writer, path, footer)
+
+
+def add_footer(writer: pq.ParquetWriter, path: Path, footer: Mapping[str, Any]) -> None:
+    """Gives a file whose rows are all written its footer, with the hash of what stands before it.
+
+    So the hash is known of an object that nobody reads, and damaged rows are known on a disk.
+    """
+    with path.open("rb") as stream:
+        told = {**footer, "content": _content_hash(hashlib.file_digest(stream, "sha256"), footer)}
+    writer.add_key_value_metadata({_FOOTER: json.dumps(told, sort_keys=True, separators=(",", ":")).encode()})
 
 
 def write_part(
@@ -143,12 +153,16 @@ def write_beside(directory: str, name: str, key: str, side: Mapping[str, pa.Tabl
         if rows.num_rows:
             relative = f"{folder}/{name}.parquet"
             write_parquet(storage.join(directory, relative), rows, {"key": key})
-            hashes[relative] = storage.sha256(storage.join(directory, relative))
+            beside = storage.join(directory, relative)
+            hashes[relative] = storage.recorded_sha256(beside) or storage.sha256(beside)
     return hashes
 
 
 def find_part(directory: str, name: str, key: str) -> Part | None:
-    """The part, if it is there, has this key, and everything beside it is as it was committed."""
+    """The part, if it is there, has this key, and everything beside it is as it was committed.
+
+    What we sent to a bucket is known by what was recorded there, and not read again.
+    """
     url = storage.join(directory, f"{name}.parquet")
     if not storage.exists(url):
         return None
@@ -157,10 +171,12 @@ def find_part(directory: str, name: str, key: str) -> Part | None:
         if footer.get("key") != key:
             return None
         for relative, digest in footer["side"].items():
-            beside = storage.join(directory, relative)
-            if not storage.exists(beside) or storage.sha256(beside) != digest:
+            if not storage.holds(storage.join(directory, relative), digest):
                 return None
-        whole, content = _hash_part(url)
+        recorded = storage.recorded_sha256(url) if "content" in footer else None
+        whole, content = (recorded, footer["content"]) if recorded else _hash_part(url, footer)
+        if content != footer.get("content", content):
+            return None
         return Part(name, key, Counts(**footer["counts"]), whole, content, footer["side"])
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, AttributeError):
         return None  # damaged, or not one of ours: it is made again
@@ -174,9 +190,8 @@ def read_footer(url: str) -> dict[str, Any]:
     return footer
 
 
-def _hash_part(url: str) -> tuple[str, str]:
+def _hash_part(url: str, footer: Mapping[str, Any]) -> tuple[str, str]:
     """SHA-256 of the whole file, and of its column data: what stands before the footer, and whose rows are where."""
-    extra = read_footer(url).get("buckets")
     with storage.open_input(url) as stream:
         size = stream.size()
         footer_bytes = int.from_bytes(stream.read_at(4, size - 8), "little")
@@ -188,10 +203,15 @@ def _hash_part(url: str) -> tuple[str, str]:
             chunk = stream.read(min(1 << 20, data_end - position))
             digest.update(chunk)
             position += len(chunk)
-        content = digest.copy()
-        content.update(json.dumps(extra).encode() if extra is not None else b"")
+        content = _content_hash(digest.copy(), footer)
         digest.update(stream.read())
-    return digest.hexdigest(), content.hexdigest()
+    return digest.hexdigest(), content
+
+
+def _content_hash(data: hashlib._Hash, footer: Mapping[str, Any]) -> str:
+    buckets = footer.get("buckets")
+    data.update(json.dumps(buckets).encode() if buckets is not None else b"")
+    return data.hexdigest()
 
 
 def read_columns(url: str, schema: pa.Schema) -> pa.Table:

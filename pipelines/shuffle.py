@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.parts import Counts, Part, find_part, key_of, write_beside
+from pipelines.parts import Counts, Part, add_footer, find_part, key_of, write_beside
 
 
 def bucket_of(doc_id: str, buckets: int) -> int:
@@ -57,7 +57,7 @@ def write_buckets(
                 "side": {**write_beside(directory, name, key, side), **(beside or {})},
                 "buckets": buckets,
             }
-            writer.add_key_value_metadata({"syscorpus": json.dumps(footer, sort_keys=True)})
+            add_footer(writer, path, footer)
     part = find_part(directory, name, key)
     if part is None:
         raise storage.StorageError(f"{url}: was written, and cannot be read back")

@@ -22,6 +22,8 @@ import pyarrow.fs as pafs
 
 SCHEMES = ("s3", "gs", "az")
 _CHUNK = 1 << 20
+#: Where `pipelines/upload.py` sends to; the rest goes through Arrow.
+_SENT_IN_PARTS = ("s3://", "az://")
 
 
 class StorageError(Exception):
@@ -49,10 +51,19 @@ def _remote(scheme: str, container: str) -> pafs.FileSystem:
         return pafs.S3FileSystem(endpoint_override=os.environ.get("AWS_ENDPOINT_URL"))
     if scheme == "gs":
         return pafs.GcsFileSystem()
-    account = os.environ.get("AZURE_STORAGE_ACCOUNT")
-    if not account:
-        raise StorageError(f"az://{container}: AZURE_STORAGE_ACCOUNT is not set")
-    return pafs.AzureFileSystem(account)
+    from pipelines.azure_account import azure_account
+
+    account = azure_account()
+    blob, lake = account.authorities()
+    return pafs.AzureFileSystem(
+        account.name,
+        account_key=account.key,
+        blob_storage_authority=blob,
+        blob_storage_scheme=account.scheme,
+        dfs_storage_authority=lake,
+        dfs_storage_scheme=account.scheme,
+        sas_token=None if account.key else account.sas,
+    )
 
 
 def _locate(url: str) -> tuple[pafs.FileSystem, str]:
@@ -105,6 +116,25 @@ def sha256(url: str) -> str:
     return digest.hexdigest()
 
 
+def recorded_sha256(url: str) -> str | None:
+    """Hex digest of an object that we sent, from its metadata: the server has checked it, nothing is read.
+
+    None for a file on a disk, for what others wrote, for what is not there, and below `gs://`.
+    """
+    if not url.startswith(_SENT_IN_PARTS):
+        return None
+    from pipelines.upload import record
+
+    found = record(url)
+    return found.sha256 if found else None
+
+
+def holds(url: str, digest: str) -> bool:
+    """Whether a file with this SHA-256 (hex) is there. What we sent to a bucket is not read for it."""
+    recorded = recorded_sha256(url)
+    return recorded == digest if recorded else exists(url) and sha256(url) == digest
+
+
 def list_files(url: str) -> list[str]:
     """Names of the files anywhere below a directory, relative to it, sorted; none where it is not there."""
     filesystem, path = _locate(url)
@@ -155,7 +185,7 @@ def writing(url: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="syscorpus-") as scratch:
             temporary = Path(scratch, "file")
             yield temporary
-            _upload(temporary, url)
+            _send(temporary, url)
         return
     target = Path(url)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +200,10 @@ def writing(url: str) -> Iterator[Path]:
 
 
 def copy(source: str, target: str) -> None:
-    """Copies a file from one place to another, whole."""
+    """Copies a file from one place to another, whole. From a disk it goes to a bucket as it lies there."""
+    if is_remote(target) and not is_remote(source):
+        _send(Path(_locate(source)[1]), target)
+        return
     with writing(target) as path, open_input(source) as stream, path.open("wb") as sink:
         while chunk := stream.read(_CHUNK):
             sink.write(chunk)
@@ -185,13 +218,27 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _upload(path: Path, url: str) -> None:
-    """One object from a whole local file; it is mapped first, so that no error of ours completes a torn upload."""
+def _send(path: Path, url: str) -> None:
+    """One object from a whole local file."""
+    if url.startswith(_SENT_IN_PARTS):
+        from pipelines.upload import upload
+
+        upload(path, url)
+        return
     filesystem, target = _locate(url)
+    # It is mapped first, so that no error of ours completes a torn upload.
     content = pa.memory_map(str(path)).read_buffer() if path.stat().st_size else b""
     # Arrow would compress what is named *.gz, which it is already.
     with filesystem.open_output_stream(target, compression=None) as sink:
         sink.write(content)
+
+
+def abort_unfinished(url: str) -> None:
+    """Gives up what killed processes had begun to send to a place or below it."""
+    if url.startswith(_SENT_IN_PARTS):
+        from pipelines.upload import abort_unfinished
+
+        abort_unfinished(url)
 
 
 def check_writable(url: str) -> None:
@@ -200,5 +247,6 @@ def check_writable(url: str) -> None:
     try:
         write_bytes(probe, b"")
         delete(probe)
-    except (OSError, pa.ArrowException) as error:
-        raise StorageError(f"{url}: cannot be written: {str(error).splitlines()[0]}") from None
+    except (OSError, pa.ArrowException, StorageError) as error:
+        reason = str(error).splitlines()[0].removeprefix(f"{probe}: ")
+        raise StorageError(f"{url}: cannot be written: {reason}") from None

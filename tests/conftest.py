@@ -86,6 +86,28 @@ def s3_server() -> Iterator[str]:
         server.wait()
 
 
+_AZURITE = Path(__file__).resolve().parents[1] / "build/azurite/node_modules/azurite/dist/src/blob/main.js"
+#: The emulator's own, which its manual prints.
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[str]:
+    """Address of Azure's own storage emulator, which holds what it is sent in memory."""
+    if not _AZURITE.exists() or not shutil.which("node"):
+        pytest.skip("Azurite is not there: install node and npm, then `make build/azurite/.ready`")
+    port = free_port()
+    options = ["--inMemoryPersistence", "--loose", "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
+    command = ["node", _AZURITE, "--blobHost", "127.0.0.1", "--blobPort", str(port), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout
+        try:
+            assert any("successfully listens" in line for line in server.stdout), "Azurite did not start"
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
 @pytest.fixture
 def bucket(s3_server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """URL of an empty bucket; the environment says where it is, as for any S3 client."""

@@ -106,7 +106,7 @@ def test_between_disk_and_bucket(bucket, tmp_path):
 
 
 def test_a_bucket_that_is_not_there_is_one_line(bucket):
-    with pytest.raises(StorageError, match="cannot be written: .*NO_SUCH_BUCKET") as caught:
+    with pytest.raises(StorageError, match="cannot be written: NoSuchBucket") as caught:
         storage.check_writable(f"{bucket}-none/x")
     assert "\n" not in str(caught.value)
 
@@ -166,6 +166,7 @@ def test_an_unknown_scheme_leaves_no_directory_of_that_name(tmp_path, monkeypatc
 
 def test_azure_says_which_variable_it_needs(monkeypatch):
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT", raising=False)
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING", raising=False)
     with pytest.raises(StorageError, match="AZURE_STORAGE_ACCOUNT"):
         storage.exists("az://container/x")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipelines import storage
 from pipelines.engine import Input, Job, Work
@@ -23,28 +24,29 @@ def _name_of(shard: Input) -> str:
 
 def export_shard(job: Job) -> Part:
     """Copies a shard and its row of the index, unless the same bytes are there."""
-    source, target = job.spec["input"], storage.join(job.directory, f"{job.name}.parquet")
-    footer = read_footer(source)
-    for relative in footer.get("side", {}):
-        _copy(_beside(source, relative), storage.join(job.directory, relative))
-    _copy(source, target)
-    part = find_part(job.directory, job.name, footer.get("key", ""))
+    source, footer = job.spec["input"], read_footer(job.spec["input"])
+    above, name = _place(source, footer.get("side", {}))
+    part = find_part(above, name, footer.get("key", ""))
     if part is None:
         raise storage.StorageError(f"{source}: is not a shard of ours")
-    return part
+    for relative, digest in part.side.items():
+        _copy(storage.join(above, relative), storage.join(job.directory, relative), digest)
+    _copy(source, storage.join(job.directory, f"{job.name}.parquet"), part.sha256)
+    return replace(part, name=job.name)
 
 
-def _beside(source: str, relative: str) -> str:
-    """Where the file lies that goes with a shard: its name is that of the shard, in a folder of its own.
+def _place(source: str, side: Mapping[str, str]) -> tuple[str, str]:
+    """The directory that a shard was made in, and its name there, which the files beside it have, in folders.
 
     Raises StorageError where a shard was taken from where it belongs.
     """
-    shard = relative.partition("/")[2]
-    if not source.endswith(f"/{shard}"):
+    names = {relative.partition("/")[2] for relative in side}
+    shard = names.pop() if names else source.rpartition("/")[2]
+    if not f"/{source}".endswith(f"/{shard}"):
         raise storage.StorageError(f"{source}: is not where it was made: its path must end in {shard}")
-    return storage.join(source.removesuffix(f"/{shard}"), relative)
+    return source[: -len(shard)].rstrip("/") or ".", shard.removesuffix(".parquet")
 
 
-def _copy(source: str, target: str) -> None:
-    if not (storage.exists(target) and storage.sha256(target) == storage.sha256(source)):
+def _copy(source: str, target: str, sha256: str) -> None:
+    if not storage.holds(target, sha256):
         storage.copy(source, target)
