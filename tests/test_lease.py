@@ -16,6 +16,7 @@ import pytest
 from pipelines import conditional, lease, storage
 from pipelines.lease import LEASE, LeaseError, held
 from tests import runs
+from tests.blob_server import blob_server
 
 _HOLD = """
 import sys
@@ -40,12 +41,18 @@ def holding(url: str) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-@pytest.fixture(params=["directory", "bucket"])
+@pytest.fixture
+def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """URL of an empty container of Azure's protocol."""
+    with blob_server() as connection:
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+        yield "az://container"
+
+
+@pytest.fixture(params=["directory", "bucket", "container"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a run may lie."""
-    if request.param == "directory":
-        return str(tmp_path / "run")
-    return f"{request.getfixturevalue('bucket')}/run"
+    return f"{tmp_path if request.param == 'directory' else request.getfixturevalue(request.param)}/run"
 
 
 def test_a_second_command_is_told_who_holds_the_run_and_goes_on_when_it_is_let_go(place: str) -> None:
@@ -96,6 +103,28 @@ def test_one_of_many_takes_a_lease_that_has_ended(bucket: str, monkeypatch: pyte
         place.write(b"{}", found.etag)
     with pytest.raises(conditional.Changed):
         place.write(b"{}", None)
+
+
+def test_a_container_is_held_as_a_bucket_is(container: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    place = conditional.conditional_object(f"{container}/{LEASE}")
+    assert place
+    with held(container):
+        while json.loads(_content_of(place))["renewals"] < 3:
+            pass
+    assert _content_of(place) == b""
+    with holding(container) as other:
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+        monkeypatch.setattr(lease, "_TERM_S", 0.0)
+        with held(container):
+            assert json.loads(_content_of(place))["pid"] != other.pid
+
+
+def _content_of(place: conditional.ConditionalObject) -> bytes:
+    found = place.read()
+    assert found
+    return found.content
 
 
 def test_a_lease_is_renewed(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
