@@ -1,6 +1,6 @@
 """One object of a bucket that is written on a condition: that it is not there yet, or still what it was when read.
 
-The condition is the bucket's to keep (`If-None-Match`, `If-Match`), and ages are told by its clock alone.
+The condition is the bucket's to keep (`If-None-Match` and `If-Match`, or a generation), and ages are told by its clock.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from pipelines.storage import StorageError
 
 _TIMEOUT_S = 10
 _FAILED = (409, 412)
+_GOOGLE_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 
 
 class Changed(Exception):
@@ -34,6 +36,9 @@ class Found:
 class ConditionalObject(Protocol):
     """An object that can be read, and written on a condition. Both raise StorageError, in one line."""
 
+    #: A version that no object ever is.
+    never: str
+
     def read(self) -> Found | None:
         """The object, None where there is none."""
 
@@ -44,17 +49,19 @@ class ConditionalObject(Protocol):
         """
 
 
-def conditional_object(url: str) -> ConditionalObject | None:
-    """The object of an `s3://` or `az://` URL; None for a scheme whose conditions we do not speak."""
+def conditional_object(url: str) -> ConditionalObject:
+    """The object of an `s3://`, `az://` or `gs://` URL."""
     scheme, _, path = url.partition("://")
     container, _, key = path.partition("/")
     if scheme == "s3":
         return _S3Object(container, key)
-    return _AzureObject(container, key) if scheme == "az" else None
+    return _AzureObject(container, key) if scheme == "az" else _GoogleObject(container, key)
 
 
 class _S3Object:
     """Credentials and address come from the environment, as the vendor's own tools read them."""
+
+    never = '"0"'
 
     def __init__(self, bucket: str, key: str) -> None:
         import boto3
@@ -100,6 +107,8 @@ class _S3Object:
 class _AzureObject:
     """A block blob; the account and how to sign in come from the environment, as the vendor's own tools read them."""
 
+    never = '"0"'
+
     def __init__(self, container: str, key: str) -> None:
         from azure.storage.blob import BlobServiceClient
 
@@ -143,6 +152,60 @@ class _AzureObject:
             if isinstance(error, HttpResponseError) and error.status_code in _FAILED:
                 raise Changed from None
             raise StorageError(f"{self._name}: {_first_line(error)}") from None
+
+
+class _GoogleObject:
+    """Its versions are generations. Who we are is what the environment says, as the vendor's own tools read it."""
+
+    never = "1"
+
+    def __init__(self, bucket: str, key: str) -> None:
+        from google.auth import default
+        from google.auth.exceptions import GoogleAuthError
+        from google.auth.transport.requests import AuthorizedSession
+        from requests import Session
+
+        self._name = f"gs://{bucket}/{key}"
+        emulator = os.environ.get("CLOUD_STORAGE_EMULATOR_ENDPOINT")
+        try:
+            identity = None if emulator else default(scopes=[_GOOGLE_SCOPE])[0]
+        except GoogleAuthError as error:
+            raise StorageError(f"{self._name}: {_first_line(error)}") from None
+        self._session: Session = AuthorizedSession(identity) if identity else Session()  # type: ignore[no-untyped-call]
+        self._service = (emulator or "https://storage.googleapis.com").rstrip("/")
+        self._bucket, self._key = bucket, key
+
+    def read(self) -> Found | None:
+        url = f"{self._service}/storage/v1/b/{self._bucket}/o/{quote(self._key, safe='')}"
+        answer = self._ask("GET", url, {"alt": "media"}, b"")
+        if answer.status_code == 404:
+            return None
+        self._check(answer)
+        written = parsedate_to_datetime(answer.headers["last-modified"])
+        headers = {"date": answer.headers["date"]}
+        return Found(answer.content, answer.headers["x-goog-generation"], _age(headers, written))
+
+    def write(self, content: bytes, etag: str | None) -> str:
+        url = f"{self._service}/upload/storage/v1/b/{self._bucket}/o"
+        wanted = {"uploadType": "media", "name": self._key, "ifGenerationMatch": etag or "0"}
+        answer = self._ask("POST", url, wanted, content)
+        if answer.status_code in _FAILED:
+            raise Changed
+        self._check(answer)
+        return str(answer.json()["generation"])
+
+    def _ask(self, method: str, url: str, parameters: Mapping[str, str], content: bytes) -> Any:
+        from google.auth.exceptions import GoogleAuthError
+        from requests import RequestException
+
+        try:
+            return self._session.request(method, url, params=parameters, data=content, timeout=_TIMEOUT_S)
+        except (GoogleAuthError, RequestException) as error:
+            raise StorageError(f"{self._name}: {_first_line(error)}") from None
+
+    def _check(self, answer: Any) -> None:
+        if not answer.ok:
+            raise StorageError(f"{self._name}: HTTP {answer.status_code} {answer.reason}")
 
 
 def _azure_credential() -> Any:

@@ -94,7 +94,7 @@ def _held_file(url: str, holder: Holder) -> Iterator[None]:
 @contextmanager
 def _held_object(url: str, holder: Holder) -> Iterator[None]:
     place = conditional_object(storage.join(url, LEASE))
-    if place is None or not _obeys_conditions(place):
+    if not _obeys_conditions(place):
         print(f"{url}: no lease is kept in this bucket; see to it that no two commands make this run", file=sys.stderr)
         yield
         return
@@ -114,7 +114,7 @@ def _held_object(url: str, holder: Holder) -> Iterator[None]:
 def _obeys_conditions(place: ConditionalObject) -> bool:
     """Whether a bucket heeds conditions, by one that cannot hold; some that speak S3 ignore what they do not know."""
     try:
-        place.write(b"", f'"{secrets.token_hex(16)}"')
+        place.write(b"", place.never)
     except Changed:
         return True
     return False

@@ -1,4 +1,4 @@
-"""As much of Azure's blob service as a conditional write needs: one object a path, with an ETag, on loopback."""
+"""As much of Azure's and Google's object stores as a conditional write needs: objects with a version, on loopback."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, quote, urlsplit
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -27,8 +28,27 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.blobs[self.path] = (content, etag, formatdate(usegmt=True))
                 self._answer(201, b"", {"ETag": etag, "Last-Modified": formatdate(usegmt=True)})
 
+    def do_POST(self) -> None:
+        """Google's upload; its bucket `container` is the only one."""
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        path = f"/storage/v1/b/container/o/{quote(asked['name'], safe='')}"
+        with self.server.lock:
+            there = self.server.blobs.get(path)
+            if asked["ifGenerationMatch"] != (there[1] if there else "0"):
+                self._answer(412, b"", {})
+                return
+            self.server.writings += 1
+            generation = str(1_000_000 + self.server.writings)
+            self.server.blobs[path] = (content, generation, formatdate(usegmt=True))
+        self._answer(200, b'{"generation": "%s"}' % generation.encode(), {"Content-Type": "application/json"})
+
     def do_GET(self) -> None:
-        there = self.server.blobs.get(self.path)
+        path = urlsplit(self.path).path
+        there = self.server.blobs.get(path)
+        if there and path.startswith("/storage/"):
+            self._answer(200, there[0], {"x-goog-generation": there[1], "Last-Modified": there[2]})
+            return
         if there is None:
             self._answer(404, b"", {"x-ms-error-code": "BlobNotFound"})
             return
@@ -65,13 +85,12 @@ class BlobServer(ThreadingHTTPServer):
 
 @contextmanager
 def blob_server() -> Iterator[str]:
-    """A server while the block runs; gives the connection string of its account."""
+    """A server while the block runs; gives its address."""
     with BlobServer() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            address = f"http://127.0.0.1:{server.server_port}/account"
-            yield f"AccountName=account;AccountKey=a2V5;BlobEndpoint={address};"
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

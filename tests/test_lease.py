@@ -42,14 +42,23 @@ def holding(url: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """URL of an empty container of Azure's protocol."""
-    with blob_server() as connection:
-        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+    with blob_server() as address:
+        account = f"AccountName=account;AccountKey=a2V5;BlobEndpoint={address}/account;"
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", account)
         yield "az://container"
 
 
-@pytest.fixture(params=["directory", "bucket", "container"])
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """URL of an empty bucket of Google's protocol."""
+    with blob_server() as address:
+        monkeypatch.setenv("CLOUD_STORAGE_EMULATOR_ENDPOINT", address)
+        yield "gs://container"
+
+
+@pytest.fixture(params=["directory", "bucket", "azure", "google"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a run may lie."""
     return f"{tmp_path if request.param == 'directory' else request.getfixturevalue(request.param)}/run"
@@ -95,7 +104,6 @@ def test_one_of_many_takes_a_lease_that_has_ended(bucket: str, monkeypatch: pyte
         pass  # killed
     monkeypatch.setattr(lease, "_TERM_S", 0.0)
     place = conditional.conditional_object(f"{bucket}/{LEASE}")
-    assert place
     found = place.read()
     assert found
     place.write(b"{}", found.etag)
@@ -105,19 +113,22 @@ def test_one_of_many_takes_a_lease_that_has_ended(bucket: str, monkeypatch: pyte
         place.write(b"{}", None)
 
 
-def test_a_container_is_held_as_a_bucket_is(container: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("store", ["azure", "google"])
+def test_other_stores_are_held_as_a_bucket_is(
+    store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = request.getfixturevalue(store)
     monkeypatch.setattr(lease, "_RENEW_S", 0.01)
-    place = conditional.conditional_object(f"{container}/{LEASE}")
-    assert place
-    with held(container):
+    place = conditional.conditional_object(f"{url}/{LEASE}")
+    with held(url):
         while json.loads(_content_of(place))["renewals"] < 3:
             pass
     assert _content_of(place) == b""
-    with holding(container) as other:
+    with holding(url) as other:
         other.send_signal(signal.SIGKILL)
         other.wait()
         monkeypatch.setattr(lease, "_TERM_S", 0.0)
-        with held(container):
+        with held(url):
             assert json.loads(_content_of(place))["pid"] != other.pid
 
 
