@@ -62,8 +62,7 @@ def _segment(segment: Mapping[str, Any]) -> Iterator[str]:
     for record in segment["records"]:
         yield from _line("record", _record(record))
     for parent in segment["parents"]:
-        licence = f"{parent['licence'] or 'licence unknown'}: {parent['licence_evidence']}"
-        yield from _line("parent", f"{parent['doc_id']}, {parent['url']} ({licence})")
+        yield from _line("parent", _parent(parent))
     for stage, told in segment.get("stages", {}).items():
         yield from _line(stage, _STAGES[stage](told) if told else "does not know this revision of the document")
     if segment.get("text") is not None:
@@ -100,6 +99,14 @@ def _document(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _edit(edit: Mapping[str, Any]) -> str:
     return f"{edit['kind']} at bytes {edit['start']:,} to {edit['end']:,} of the text before"
+
+
+def _parent(parent: Mapping[str, Any]) -> str:
+    if parent["url"] is None:
+        return f"{parent['doc_id']}, which is not in this export"
+    return (
+        f"{parent['doc_id']}, {parent['url']} ({parent['licence'] or 'licence unknown'}: {parent['licence_evidence']})"
+    )
 
 
 def _record(record: Mapping[str, Any]) -> str:

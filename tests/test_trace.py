@@ -306,6 +306,13 @@ def test_a_title_cannot_write_to_the_terminal(export: str, capsys: pytest.Captur
     assert "\\x1b[2Jd" in printed
 
 
+def test_a_parent_that_the_export_has_not_is_said(export: str, capsys: pytest.CaptureFixture[str]) -> None:
+    child = _lineage_row("d", url="", kind="faq", parents=[_doc_id("z")], records=[])
+    _put(export, "lineage/synth-part-00000.parquet", pa.Table.from_pylist([child], schema=_LINEAGE))
+    assert cli.main(["trace", f"{export}/{_SHARD}:3"]) == 0
+    assert f"{_doc_id('z')}, which is not in this export" in capsys.readouterr().out
+
+
 # ---------------------------------------------------------------- refusals
 
 
