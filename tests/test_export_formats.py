@@ -15,10 +15,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from manifests.models import ExportSettings
+from manifests.models import ExportSettings, Recipe
 from pipelines import storage
 from pipelines.engine import Job, StageError, read_commit, run_stage
-from pipelines.export import stage as export
 from pipelines.export.megatron import sequences_json, too_small, write_prefix
 from pipelines.export.stage import STAGE
 from pipelines.parts import Counts, Part, write_part
@@ -28,8 +27,8 @@ from tests import corpora
 from tests.corpora import LENGTH, InProcess
 from tests.readers import mds, reader
 
-DOCUMENTS = corpora.documents(120)
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what the readers import
+DOCUMENTS = corpora.documents(120)
 EVERY = ["shards", "megatron", "mds", "text"]
 
 
@@ -49,8 +48,9 @@ def by_document(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def index_of(directory: Path, name: str) -> dict[str, int]:
     """The sums of a list's rows of the index."""
-    rows = [row for path in (directory / "index").rglob("*.parquet") if path.parent.name == name.split("/")[1]
-            and path.parent.parent.name == name.split("/")[0] for row in pq.read_table(path).to_pylist()]  # fmt: skip
+    rows = [
+        row for path in (directory / "index").glob(f"**/{name}/*.parquet") for row in pq.read_table(path).to_pylist()
+    ]
     return {key: sum(row[key] for row in rows) for key in ("sequences", "documents", "tokens", "padding", "bytes")}
 
 
@@ -117,9 +117,9 @@ def test_the_pair_is_what_megatron_itself_would_write(corpus: Path, by_document:
             assert ours == (tmp_path / f"theirs.{ending}").read_bytes()
 
 
-def gpt_dataset(directory: Path, name: str, samples: int | None, **more: Any) -> Any:
-    """Megatron's own training samples of a prefix."""
-    gpt, utils = reader("megatron.core.datasets.gpt_dataset"), reader("megatron.core.datasets.utils")
+def config_of(directory: Path, blend: tuple[list[str], list[float] | None], **more: Any) -> Any:
+    """How README.txt says that a run is to be trained on."""
+    gpt = reader("megatron.core.datasets.gpt_dataset")
     reader("megatron.core.datasets.helpers_cpp")
     commit = read_commit(str(directory.parent / "tokenize"))
     assert commit
@@ -128,11 +128,17 @@ def gpt_dataset(directory: Path, name: str, samples: int | None, **more: Any) ->
     class Tokenizer:
         vocab_size, eod, pad, unique_identifiers = more.pop("vocabulary", told["vocabulary"]), told["end_id"], -1, {}
 
-    config = gpt.GPTDatasetConfig(
-        random_seed=7, sequence_length=LENGTH, blend=([str(directory / "megatron" / name)], None), split="1,0,0",
-        reset_position_ids=True, reset_attention_mask=True, eod_mask_loss=True, tokenizer=Tokenizer(),
+    return gpt.GPTDatasetConfig(
+        random_seed=7, sequence_length=LENGTH, blend=blend, split="1,0,0", reset_position_ids=True,
+        reset_attention_mask=True, eod_mask_loss=True, tokenizer=Tokenizer(),
         path_to_cache=str(directory.parent / "cache"), **more,
     )  # fmt: skip
+
+
+def gpt_dataset(directory: Path, name: str, samples: int | None, **more: Any) -> Any:
+    """Megatron's own training samples of a prefix."""
+    gpt, utils = reader("megatron.core.datasets.gpt_dataset"), reader("megatron.core.datasets.utils")
+    config = config_of(directory, ([str(directory / "megatron" / name)], None), **more)
     indexed = gpt.GPTDataset.build_low_level_dataset(str(directory / "megatron" / name), config)
     documents = np.arange(len(indexed.document_indices) - 1, dtype=np.int32)
     return gpt.GPTDataset(indexed, None, documents, samples, utils.Split.train, config)
@@ -158,6 +164,32 @@ def test_megatrons_training_samples_are_packed_sequences(corpus: Path) -> None:
         assert trained.sum() == sum(token != end for token in row["input_ids"])
         restarts = np.cumsum([segment["tokens"] for segment in row["segments"]])[:-1]
         assert (sample["position_ids"].numpy()[restarts] == 0).all()
+
+
+def test_megatron_blends_the_list_of_a_stage(corpus: Path) -> None:
+    """As `--data-args-path` reads it: weights and prefixes, parted by white space."""
+    builder, gpt = (
+        reader("megatron.core.datasets.blended_megatron_dataset_builder"),
+        reader("megatron.core.datasets.gpt_dataset"),
+    )
+    distributed = reader("torch.distributed")
+    fields = (corpus / "megatron" / "stable.txt").read_text().split()
+    weights, prefixes = [float(each) for each in fields[::2]], fields[1::2]
+    config = config_of(corpus, ([str(corpus / each) for each in prefixes], weights))
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        train, _, _ = builder.BlendedMegatronDatasetBuilder(gpt.GPTDataset, [100, 0, 0], lambda: True, config).build()
+    finally:
+        distributed.destroy_process_group()
+    whose = {
+        tuple(row["input_ids"]): number
+        for number, prefix in enumerate(prefixes)
+        for row in corpora.sequences(corpus, prefix.removeprefix("megatron/"))
+    }
+    seen = np.bincount(
+        [whose[tuple(train[number]["tokens"].tolist())] for number in range(100)], minlength=len(prefixes)
+    )
+    assert np.abs(seen - 100 * np.array(weights) / sum(weights)).max() <= 1
 
 
 def test_a_fraction_of_documents_is_the_same_fraction_of_tokens(corpus: Path) -> None:
@@ -336,6 +368,14 @@ def test_mosaicml_streaming_reads_each_sequence(corpus: Path) -> None:
         same_sequences([read[number] for number in range(len(read))], corpora.sequences(corpus, name))
 
 
+def test_mosaicml_streaming_streams_each_sequence_once(corpus: Path) -> None:
+    streaming = mds()
+    name = longest(corpus)
+    read = list(streaming.StreamingDataset(local=str(corpus / "mds" / name), batch_size=1))
+    rows = corpora.sequences(corpus, name)
+    assert sorted(row["input_ids"].tolist() for row in read) == sorted(row["input_ids"] for row in rows)
+
+
 def test_mds_is_laid_out_as_it_should_be(corpus: Path) -> None:
     for name in corpora.lists(corpus):
         folder = corpus / "mds" / name
@@ -506,10 +546,14 @@ def test_a_format_that_is_switched_off_leaves_and_so_do_cached_shuffles(tmp_path
     kept = next(directory.glob("megatron/train/*.idx"))
     cached = kept.with_name(kept.name + ".scale_shuffle")
     cached.write_bytes(b"an order of yesterday's weights")
+    indices = kept.with_suffix("") / "cache" / "GPTDataset_indices" / "sample_index.npy"
+    indices.parent.mkdir(parents=True)
+    indices.write_bytes(b"samples of yesterday's sequences")
     (directory / "megatron" / "notes.md").write_text("somebody's own")
     before = {path: path.stat().st_mtime_ns for path in directory.glob("megatron/*/*.bin")}
     corpora.exported(with_settings(run, formats=["shards", "megatron", "text"], text="jsonl"))
     assert not cached.exists()
+    assert not indices.exists()
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (directory / "megatron" / "notes.md").exists()
     assert not [path for path in (directory / "mds").rglob("*") if path.is_file()]
@@ -526,19 +570,19 @@ def test_an_export_with_nothing_new_is_not_made_again(tmp_path: Path) -> None:
 
 def test_a_bucket_gets_the_same_files(corpus: Path, tmp_path: Path, bucket: str) -> None:
     run = corpora.again(corpus.parent, tmp_path / "run", formats=EVERY, to=f"{bucket}/corpus")
-    run_stage(run, export.STAGE, InProcess())  # type: ignore[arg-type]
+    run_stage(run, STAGE, InProcess())  # type: ignore[arg-type]
     names = [name for name in storage.list_files(f"{bucket}/corpus") if not name.startswith("_")]
     assert {name: storage.sha256(f"{bucket}/corpus/{name}") for name in names} == corpora.files(corpus)
 
 
 def test_of_single_files_only_shards_are_made(corpus: Path, tmp_path: Path) -> None:
     shards = (str(next((corpus / "shards").rglob("*.parquet"))),)
-    recipe = corpora.Recipe.model_validate(corpora.settings(formats=EVERY))
+    recipe = Recipe.model_validate(corpora.settings(formats=EVERY))
     run = Run(str(tmp_path / "run"), recipe, (), tmp_path, ("export",), shards)
     with pytest.raises(StageError, match="needs a run"):
-        run_stage(run, export.STAGE, InProcess())  # type: ignore[arg-type]
+        run_stage(run, STAGE, InProcess())  # type: ignore[arg-type]
     alone = with_settings(run)
-    run_stage(Run(alone.url, alone.recipe, (), tmp_path, ("export",), shards), export.STAGE, InProcess())  # type: ignore[arg-type]
+    run_stage(Run(alone.url, alone.recipe, (), tmp_path, ("export",), shards), STAGE, InProcess())  # type: ignore[arg-type]
     sent = corpora.files(Path(alone.directory("export")))
     assert {name: digest for name, digest in corpora.files(corpus).items() if name in sent} == sent
     assert len(sent) == 2  # and its row of the index
@@ -549,22 +593,22 @@ def test_a_shard_without_its_index_is_refused(corpus: Path, tmp_path: Path) -> N
     (tmp_path / "shards").mkdir()
     os.link(source, tmp_path / "shards" / source.name)
     run = Run(
-        str(tmp_path / "run"), corpora.Recipe.model_validate(corpora.settings()), (), tmp_path, ("export",),
+        str(tmp_path / "run"), Recipe.model_validate(corpora.settings()), (), tmp_path, ("export",),
         (str(tmp_path / "shards" / source.name),),
     )  # fmt: skip
     with pytest.raises(storage.StorageError, match="is not where it was made"):
-        run_stage(run, export.STAGE, InProcess())  # type: ignore[arg-type]
+        run_stage(run, STAGE, InProcess())  # type: ignore[arg-type]
 
 
 def test_what_is_no_shard_is_refused(tmp_path: Path) -> None:
     (tmp_path / "shards").mkdir()
     pq.write_table(pa.table({"text": ["x"]}), tmp_path / "shards" / "a.parquet")
     run = Run(
-        str(tmp_path / "run"), corpora.Recipe.model_validate(corpora.settings()), (), tmp_path, ("export",),
+        str(tmp_path / "run"), Recipe.model_validate(corpora.settings()), (), tmp_path, ("export",),
         (str(tmp_path / "shards" / "a.parquet"),),
     )  # fmt: skip
     with pytest.raises(storage.StorageError, match="is not a shard of ours"):
-        run_stage(run, export.STAGE, InProcess())  # type: ignore[arg-type]
+        run_stage(run, STAGE, InProcess())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

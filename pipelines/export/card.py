@@ -12,7 +12,10 @@ from typing import Any
 import yaml
 
 from manifests.models import ExportSettings, Recipe
+from pipelines.export.lineage import COUNTED
+from pipelines.export.mds import FOLDER as MDS
 from pipelines.export.sequences import SHARDS, list_of
+from pipelines.export.text import FOLDER as TEXT
 from pipelines.lists import SPLITS
 from pipelines.parts import Counts, Part
 
@@ -61,7 +64,7 @@ def card(recipe: Recipe, tokenized: Mapping[str, Any], shards: Sequence[Part], t
         "## Where it comes from",
         "`lineage/` tells of each document its URL, source, licence and the evidence for it, edits, copies, and the "
         "records that it was made from; `attribution/` and `ATTRIBUTION.txt` name authors where the licence asks for "
-        "it. A rewrite names its parents, and has no licence apart from theirs.",
+        "it. A rewrite names its parents.",
         "## To have something removed",
         f"Write to {contact or 'those who publish this export'}, with the URL or the doc_id. `syscorpus takedown` "
         "removes a document and what was made from it from every stage and export, masks its tokens in place "
@@ -84,7 +87,7 @@ def _lists(shards: Sequence[Part]) -> dict[str, Mapping[str, int]]:
 
 def _by_column(told: Counts) -> dict[str, dict[str, int]]:
     """How many documents of each value, the most first, by column."""
-    numbers: dict[str, dict[str, int]] = {"category": {}, "licence": {}, "source": {}, "language": {}}
+    numbers: dict[str, dict[str, int]] = {column: {} for column in COUNTED}
     for key, number in sorted(told.extra.items(), key=lambda item: (-item[1], item[0])):
         column, _, value = key.partition("\t")
         numbers[column][value] = number
@@ -117,7 +120,7 @@ def _configs(lists: Mapping[str, Any], settings: ExportSettings) -> list[dict[st
         there = [each for each in lists if each.partition("/")[2] == name]
         configs.append(_config(name, there, f"{SHARDS}{{}}/{name}/*.parquet"))
     if "text" in settings.formats and settings.text == "parquet":
-        configs.append(_config("text", [*lists], "text/{}/*/*.parquet"))
+        configs.append(_config("text", [*lists], TEXT + "{}/*/*.parquet"))
     return [*configs, {"config_name": "lineage", "data_files": [{"split": "train", "path": "lineage/*.parquet"}]}]
 
 
@@ -164,33 +167,33 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
 
 
 def _loading(some: str, settings: ExportSettings, tokenized: Mapping[str, Any]) -> list[str]:
-    name = some.partition("/")[2]
     ways = [
         _code(
             "from datasets import load_dataset",
             'rows = load_dataset("PATH OR REPOSITORY", split="train", streaming=True)  # every list',
-            f'rows = load_dataset("PATH OR REPOSITORY", "{name}", split="train", streaming=True)',
+            f'rows = load_dataset("PATH OR REPOSITORY", "{some.partition("/")[2]}", split="train", streaming=True)',
         ),
         "A row is `input_ids`, its `segments` (which document, how many tokens, which bytes of its text) in their "
         "order, and the number of tokens of `padding` at its end.",
         _code(
-            "import grain",
-            f'files = ["PATH/{SHARDS}{some}/shard-00000.parquet"]',
-            "rows = grain.experimental.ParquetIterDataset(files[0])  # MaxText: grain_file_type: parquet",
+            "from pipelines.reader import PackedSequences  # of syscorpus: with masks, shared out by rank, resumable",
+            'batches = PackedSequences("PATH", "train", seed=0).batches(8)',
+        ),
+        _code(
+            "import grain  # as MaxText and torchtitan read",
+            f'rows = grain.experimental.ParquetIterDataset("PATH/{SHARDS}{some}/shard-00000.parquet")',
         ),
     ]
     if "megatron" in settings.formats:
         length = tokenized["sequence_length"]
         ways.append(f"Megatron: `--data-path megatron/{some} --seq-length {length}`; `megatron/README.txt` says more.")
     if "mds" in settings.formats:
-        ways.append(
-            _code("from streaming import StreamingDataset", f'rows = StreamingDataset(local="PATH/mds/{some}")')
-        )
+        reading = f'rows = StreamingDataset(local="PATH/{MDS}{some}", batch_size=8)'
+        ways.append(_code("from streaming import StreamingDataset", reading))
     if "text" in settings.formats:
-        own = ('"PATH OR REPOSITORY", "text"', '"json", data_files="PATH/text/train/*/*.jsonl.gz"')[
-            settings.text == "jsonl"
-        ]
-        ways.append(_code(f'rows = load_dataset({own}, split="train", streaming=True)  # the documents as text'))
+        of_json = f'"json", data_files="PATH/{TEXT}train/*/*.jsonl.gz"'
+        named = of_json if settings.text == "jsonl" else '"PATH OR REPOSITORY", "text"'
+        ways.append(_code(f'rows = load_dataset({named}, split="train", streaming=True)  # the documents as text'))
     return ways
 
 

@@ -206,8 +206,9 @@ Paths are relative to the directory that holds megatron/: start there, or put it
 for each split, which --scale-shuffle cannot read.
 
 --scale-shuffle keeps PREFIX.idx.scale_shuffle beside each prefix, and reads it again whatever the weights
-and the seed are: delete *.scale_shuffle when you change them. An export that is made anew deletes those
-that it finds.
+and the seed are: delete *.scale_shuffle when you change them. Without --data-cache-path, Megatron keeps the
+order of its samples in PREFIX/cache, and reads it again whatever the prefix holds. An export that is made
+anew deletes those that it finds; give every export a --data-cache-path of its own.
 
 sequences.json, for --per-dataset-sequences-path, is here only where the vocabulary has more than 65,536
 tokens: below that Megatron would take ids of 32 bits for ids of 16.

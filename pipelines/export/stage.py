@@ -27,8 +27,8 @@ from pipelines.parts import Counts, Part
 from pipelines.run import Run
 
 _FOLDERS = (mds.FOLDER, megatron.FOLDER, text.FOLDER)
-# Also what readers keep beside a prefix, and would not make again when the weights have changed.
-_OURS = (".bin", ".idx", ".json", ".jsonl.gz", ".mds", ".scale_shuffle", ".txt")
+# Also what readers keep beside a prefix, and would not make again when the weights or the sequences have changed.
+_OURS = (".bin", ".idx", ".json", ".jsonl.gz", ".mds", ".npy", ".scale_shuffle", ".txt")
 
 
 def _inputs(run: Run) -> Sequence[Input]:
