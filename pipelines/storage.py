@@ -161,6 +161,11 @@ def expand(pattern: str) -> list[str]:
 
 def delete(url: str) -> None:
     """Removes a file; it may be gone already."""
+    if url.startswith(_SENT_IN_PARTS):
+        from pipelines.upload import remove
+
+        remove(url)
+        return
     filesystem, path = _locate(url)
     try:
         filesystem.delete_file(path)

@@ -5,7 +5,7 @@ it is there. Its SHA-256 is kept as metadata: an object that has it already is n
 object to know what it holds. Parts that a killed process has sent are found, and are not sent again.
 
 That is so for `s3://` (`upload_s3.py`) and `az://` (`upload_azure.py`). A file for `gs://` goes in one stream of
-Arrow's, and resumes file by file.
+Arrow's, whole: a killed export resumes file by file, and what is there is read to be known.
 """
 
 from __future__ import annotations
@@ -111,6 +111,22 @@ def record(url: str) -> Record | None:
     from pipelines import upload_azure
 
     return upload_azure.record(bucket, key)
+
+
+def remove(url: str) -> None:
+    """Deletes an `s3://` or `az://` object, in one request; it may be gone already. Raises UploadError.
+
+    Arrow would take a lease of a blob first, which a killed process leaves behind, and make S3 directories.
+    """
+    bucket, key = _place(url)
+    if url.startswith("s3://"):
+        from pipelines import upload_s3
+
+        upload_s3.remove(bucket, key)
+        return
+    from pipelines import upload_azure
+
+    upload_azure.remove(bucket, key)
 
 
 def abort_unfinished(url: str) -> None:

@@ -65,6 +65,15 @@ def _uncommitted(blob: BlobClient) -> dict[str, int]:
     return {block.id: block.size for block in blocks}
 
 
+def remove(container: str, key: str) -> None:
+    """Deletes a blob; it may be gone already. Raises UploadError."""
+    with _told(container, key):
+        try:
+            _blob(container, key).delete_blob()
+        except ResourceNotFoundError:
+            pass
+
+
 def _name(chunk: Chunk) -> str:
     """Names of the blocks of a blob must be of one length, of 64 characters at most."""
     return f"{chunk.number:05}-{chunk.sha256.hex()[:48]}"

@@ -123,6 +123,12 @@ def _holds(part: dict[str, Any], chunk: Chunk, content: bytes) -> bool:
     return bool(part["ETag"].strip('"') == hashlib.md5(content, usedforsecurity=False).hexdigest())
 
 
+def remove(bucket: str, key: str) -> None:
+    """Deletes an object; it may be gone already. Raises UploadError."""
+    with _told(bucket, key):
+        _client(os.environ.get("AWS_ENDPOINT_URL")).delete_object(Bucket=bucket, Key=key)
+
+
 def abort_unfinished(bucket: str, prefix: str) -> None:
     """Gives up every unfinished upload of keys that begin so. Raises UploadError."""
     client = _client(os.environ.get("AWS_ENDPOINT_URL"))

@@ -96,14 +96,14 @@ def azurite() -> Iterator[str]:
     """Address of Azure's own storage emulator, which holds what it is sent in memory."""
     if not _AZURITE.exists() or not shutil.which("node"):
         pytest.skip("Azurite is not there: install node and npm, then `make build/azurite/.ready`")
-    port = free_port()
     options = ["--inMemoryPersistence", "--loose", "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
-    command = ["node", _AZURITE, "--blobHost", "127.0.0.1", "--blobPort", str(port), *options]
+    command = ["node", _AZURITE, "--blobHost", "127.0.0.1", "--blobPort", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         assert server.stdout
         try:
-            assert any("successfully listens" in line for line in server.stdout), "Azurite did not start"
-            yield f"http://127.0.0.1:{port}"
+            address = next((line.split()[-1] for line in server.stdout if "successfully listens" in line), None)
+            assert address, "Azurite did not start"
+            yield address
         finally:
             server.terminate()
 

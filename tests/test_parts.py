@@ -99,7 +99,7 @@ def test_a_part_with_another_byte_is_not_found_or_has_another_hash(tmp_path_fact
 
 
 @given(st.data())
-def test_altered_rows_are_never_read_as_if_they_were_whole(tmp_path_factory, data):
+def test_a_part_with_altered_rows_is_not_found(tmp_path_factory, data):
     directory = tmp_path_factory.mktemp("parts")
     write(directory)
     path = directory / "part-0.parquet"
@@ -107,11 +107,7 @@ def test_altered_rows_are_never_read_as_if_they_were_whole(tmp_path_factory, dat
     footer = int.from_bytes(raw[-8:-4], "little")
     raw[data.draw(st.integers(4, len(raw) - footer - 9))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(raw)
-    try:
-        found = find_part(str(directory), "part-0", "key") and read_table(str(path))
-    except (OSError, pa.ArrowException):
-        return
-    assert found is None or found.equals(TABLE)
+    assert find_part(str(directory), "part-0", "key") is None
 
 
 def test_the_content_hash_is_of_the_rows_and_not_of_the_key(tmp_path):
