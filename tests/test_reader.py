@@ -141,23 +141,9 @@ def test_a_seeded_order_is_read_row_group_by_row_group(export):
 
 def test_an_order_is_the_same_in_every_version(export):
     """What a checkpoint of today means must not change."""
-    expected = {
-        None: [
-            f"{DOCS}/shard-00001.parquet:28",
-            f"{DOCS}/shard-00001.parquet:36",
-            f"{DOCS}/shard-00001.parquet:35",
-            f"{DOCS}/shard-00001.parquet:38",
-        ],
-        "anneal": [
-            f"{DOCS}/shard-00001.parquet:28",
-            f"{DOCS}/shard-00001.parquet:36",
-            f"{DOCS}/shard-00001.parquet:35",
-            f"{DOCS}/shard-00001.parquet:38",
-        ],
-    }
-    for stage, first in expected.items():
-        sequences = PackedSequences(export, stage=stage, seed=1)
-        assert [sequences.where(index).removeprefix("shards/train/") for index in range(4)] == first
+    sequences = PackedSequences(export, seed=1)
+    first = [sequences.where(index).removeprefix(f"shards/train/{DOCS}/shard-") for index in range(4)]
+    assert first == ["00001.parquet:28", "00001.parquet:36", "00001.parquet:35", "00001.parquet:38"]
 
 
 @pytest.mark.parametrize("seed", [None, 5])
