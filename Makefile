@@ -5,6 +5,7 @@
 # make bench-dedup     measures what dedup finds, its speed beside peers, and its growth (ARGS="--only growth --sizes 1e7")
 # make bench-crawl     measures what the crawler keeps to and what it costs (ARGS="--only cpu,frontier --urls 1e7")
 # make crawl extract dedup ...   stages by name; each brings those that it needs (AGAINST="runs/may ...": new to these)
+# make example        trains a tiny model on the shards of the demo, on a CPU, and shows the loss fall
 # make run AGAIN=1     visits the sites of a run again, and makes what follows from what has changed
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-has
 	--no-emit-index-url --quiet
 
 .PHONY: help setup run report test check lock submit clean accept-main-job accept-extract bench-extract \
-	accept-filter bench-filter accept-dedup bench-dedup accept-crawl bench-crawl $(STAGES)
+	accept-filter bench-filter accept-dedup bench-dedup accept-crawl bench-crawl example $(STAGES)
 .DEFAULT_GOAL := help
 
 help:
@@ -129,6 +130,10 @@ accept-crawl: setup
 accept-main-job: setup
 	@$(BIN)/pytest -q -m slow tests/test_cluster.py
 	$(BIN)/python -m benchmarks.accept_main_job
+
+# Some hundred steps of a tiny model on the shards of a run, on a CPU.
+example: run .venv/.readers
+	@$(BIN)/python -m examples.train_tiny --data $(RUN)/dataset $(ARGS)
 
 submit: setup
 	@test -n "$(RAY_ADDRESS)" || { echo "say where the cluster is: make submit RAY_ADDRESS=http://HEAD:8265 RUN=s3://..."; exit 1; }
