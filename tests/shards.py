@@ -12,20 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
+from pipelines.schema import SHARD
 
 LENGTH = 32
 VOCABULARY = 64
 END = 0
-
-_SEGMENT = pa.struct(
-    [
-        ("doc_id", pa.string()),
-        ("revision", pa.string()),
-        *[("tokens", pa.int32())],
-        *[(name, pa.int64()) for name in ("start_byte", "end_byte", "middle_start", "middle_end")],
-    ]
-)
-SHARD = pa.schema([("input_ids", pa.list_(pa.int32())), ("segments", pa.list_(_SEGMENT)), ("padding", pa.int32())])
 
 
 def segment(doc_id: str | None, tokens: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.reader import NO_LABEL, PackedSequences, ReaderError, interleaved, labels_of
+from tests.readers import reader
 from tests.shards import END, LENGTH, packed, random_rows, write_export, write_mixture
 
 DOCS, FORUM, BOOKS = "docs.high.natural", "forum.low.natural", "books.medium.synthetic"
@@ -448,7 +449,7 @@ def test_ours_gives_every_document_its_tokens(export):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_torch_gives_every_document_its_tokens(export, workers):
-    data = pytest.importorskip("torch.utils.data")
+    data = reader("torch.utils.data")
     sequences = PackedSequences(export, seed=1)
     batches = sequences.batches(16)
     loaded = list(data.DataLoader(batches, batch_size=None, num_workers=workers))
@@ -465,7 +466,7 @@ def test_torch_gives_every_document_its_tokens(export, workers):
 
 
 def test_grain_gives_every_document_its_tokens(export):
-    grain = pytest.importorskip("grain")
+    grain = reader("grain")
     expected = Counter(map(tuple, documents(f"{export}/shards/train").values()))
     sequences = PackedSequences(export)
     shuffled = grain.MapDataset.source(sequences).shuffle(seed=7)
@@ -475,7 +476,7 @@ def test_grain_gives_every_document_its_tokens(export):
 
 
 def test_grain_reads_the_shards_as_they_are(export):
-    experimental = pytest.importorskip("grain.experimental")
+    experimental = reader("grain.experimental")
     files = sorted(str(path) for path in Path(export, "shards", "train").rglob("*.parquet"))
     found: dict[str, list[int]] = {}
     for row in experimental.ParquetIterDataset(files):

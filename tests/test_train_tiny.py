@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.reader import PackedSequences
+from tests.readers import reader
 from tests.shards import END, VOCABULARY, packed, random_rows, write_export
 
-torch = pytest.importorskip("torch")
+torch = reader("torch")
 
 from examples.train_tiny import Decoder, DiffQKV, Shape, evaluate, train  # noqa: E402
 
