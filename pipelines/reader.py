@@ -132,10 +132,14 @@ class PackedSequences:
         return {each.name: each.drawn for each in self._lists}
 
     @property
-    def fingerprint(self) -> str:
-        """SHA-256 over the files and what is drawn of them: of the same value, the same sequences."""
-        told = [[[each.file, each.rows, each.sha256] for each in self._shards], sorted(self.drawn.items()), self.stage]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    def layout(self) -> str:
+        """SHA-256 over the files, their rows and what is drawn of them: of the same value, the same places."""
+        return _hash_of([[each.file, each.rows] for each in self._shards], sorted(self.drawn.items()))
+
+    @property
+    def corpus(self) -> str:
+        """SHA-256 over the layout and the bytes of the files: of the same value, the same sequences."""
+        return _hash_of(self.layout, [each.sha256 for each in self._shards])
 
     def _place(self, position: int) -> tuple[int, int]:
         """(shard, row of it)."""
@@ -250,20 +254,21 @@ class Batches:
         epoch, within = divmod(min(position, self._end), len(self._sequences))
         return {"epoch": epoch, "position": within, **self._identity()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], *, taken_down: bool = False) -> None:
         """Goes on from a state: from here on, the batches are those that are left. Of any rank, world or batch size.
 
+        With `taken_down` it may be of before a takedown, which masks tokens and leaves every sequence in its place.
         Raises ReaderError where the state is of other sequences, or of another order.
         """
         for name, ours in self._identity().items():
-            if state.get(name) != ours:
+            if state.get(name) != ours and not (taken_down and name == "corpus"):
                 raise ReaderError(f"the state is of {name} {state.get(name)}, and this is {name} {ours}")
         self._begin = state["epoch"] * len(self._sequences) + state["position"]
         self._taken = 0
 
     def _identity(self) -> dict[str, Any]:
         of = self._sequences
-        return {"split": of.split, "stage": of.stage, "seed": of.seed, "corpus": of.fingerprint}
+        return {"split": of.split, "stage": of.stage, "seed": of.seed, "layout": of.layout, "corpus": of.corpus}
 
 
 def labels_of(batch: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int32]:
@@ -309,6 +314,10 @@ def _salted(seed: int, *salts: int) -> int:
     for salt in salts:
         seed = int(_hashes(np.array([salt + 1]), int(_hashes(np.array([0]), seed)[0]))[0])
     return seed
+
+
+def _hash_of(*told: Any) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _checked(index: int, length: int) -> int:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pipelines.reader import NO_LABEL, PackedSequences, ReaderError, interleaved, labels_of
 from tests.readers import reader
-from tests.shards import END, LENGTH, packed, random_rows, write_export, write_mixture
+from tests.shards import END, LENGTH, packed, random_rows, segment, write_export, write_mixture
 
 DOCS, FORUM, BOOKS = "docs.high.natural", "forum.low.natural", "books.medium.synthetic"
 SIZES = {f"train/{DOCS}": (300, 41), f"train/{FORUM}": (90,), f"train/{BOOKS}": (25, 3), f"validation/{DOCS}": (19,)}
@@ -291,8 +291,28 @@ def test_a_state_of_another_corpus_or_order_is_refused(export, tmp_path):
         with pytest.raises(ReaderError, match="the state is of (seed|stage) .*, and this is"):
             PackedSequences(export, **other).batches(8).load_state_dict(state)
     write_export(tmp_path, {f"train/{DOCS}": [random_rows(20, 1)]})
+    with pytest.raises(ReaderError, match=r"^the state is of layout \w+, and this is layout \w+$"):
+        PackedSequences(str(tmp_path), seed=1).batches(8).load_state_dict(state, taken_down=True)
+
+
+def test_after_a_takedown_one_goes_on_if_one_says_so(tmp_path):
+    rows = random_rows(40, 1)
+    before = PackedSequences(write_export(tmp_path, {f"train/{DOCS}": [rows]}), seed=1).batches(4)
+    expected, state = [ids_of(sample) for sample in PackedSequences(str(tmp_path), seed=1)], before.state_dict(steps=3)
+    gone = {
+        **rows[0],
+        "input_ids": [END] * LENGTH,
+        "segments": [segment(None, each["tokens"]) for each in rows[0]["segments"]],
+    }
+    after = PackedSequences(write_export(tmp_path, {f"train/{DOCS}": [[gone, *rows[1:]]]}), seed=1)
     with pytest.raises(ReaderError, match=r"^the state is of corpus \w+, and this is corpus \w+$"):
-        PackedSequences(str(tmp_path), seed=1).batches(8).load_state_dict(state)
+        after.batches(4).load_state_dict(state)
+    rest = after.batches(4)
+    rest.load_state_dict(state, taken_down=True)
+    found = [tuple(row) for batch in rest for row in batch["input_ids"].tolist()]
+    masked = tuple(gone["input_ids"])
+    original = tuple(rows[0]["input_ids"])
+    assert found == [masked if ids == original else ids for ids in expected[12:]]
 
 
 def test_threads_and_processes_read_the_same(export):
