@@ -73,7 +73,7 @@ check: setup
 	$(BIN)/mypy
 
 # The readers of other projects, for the tests of the exporters only.
-.venv/.readers: .venv/.locked tests/readers.lock tests/torch-cpu.lock
+.venv/.readers: tests/readers.lock tests/torch-cpu.lock | .venv/.ready
 	@echo "setting up the readers"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/torch-cpu.lock 2>/dev/null || true
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/readers.lock
@@ -91,7 +91,7 @@ build/azurite/.ready: tests/azurite/package-lock.json
 		else echo "npm is missing: the tests of uploads to Azure will be skipped"; fi
 
 test: check .venv/.readers build/azurite/.ready
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
 
 # The peers are installed for their benchmark only.
 .venv/.bench: .venv/.ready benchmarks/requirements.lock benchmarks/no-deps.lock

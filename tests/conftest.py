@@ -15,12 +15,14 @@ from typing import Any
 import hypothesis
 import pyarrow as pa
 import pytest
+from filelock import FileLock
 
 from manifests.models import Recipe
 from pipelines import storage
 from pipelines.pool import Pool
 from pipelines.run import Run
 from pipelines.schema import DOCUMENT, SCHEMA_VERSION, table_of
+from tests import runs
 from tests.teacher_server import Answer, TeacherServer
 
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
@@ -34,6 +36,33 @@ server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 """
+
+
+_SHARED = ("head", "small_run", "pool")
+"""Fixtures that cost much to make: the files that use one share it on one worker, and begin first."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups for `--dist loadgroup`: a file stays on one worker, and so do all files that share a costly fixture."""
+    used: dict[Path, set[str]] = {}
+    for item in items:
+        used.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+    groups = {path: next((name for name in _SHARED if name in names), path.name) for path, names in used.items()}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+    items.sort(key=lambda item: groups[item.path] not in _SHARED)
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One undisturbed run of the small recipe with two workers, made once for all workers of pytest; only to be read."""
+    own = tmp_path_factory.getbasetemp()
+    run = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "small"
+    with FileLock(run.with_suffix(".lock")):
+        if not (run / "dataset" / "_commit.json").exists():
+            runs.make_run(runs.SMALL, run)
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,10 @@ from tests import runs
 _BIN = Path(sys.executable).parent
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+@pytest.fixture
+def expected(small_run: Path) -> dict[str, str]:
     """The shards of a run without a cluster."""
-    run = tmp_path_factory.mktemp("local") / "small"
-    runs.make_run(runs.SMALL, run)
-    return runs.shard_hashes(run)
+    return runs.shard_hashes(small_run)
 
 
 @pytest.mark.slow  # a submitted run compiles its kernels anew

@@ -17,19 +17,17 @@ from tests import runs
 from tests.runs import SMALL
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One undisturbed run, with two workers."""
-    directory = tmp_path_factory.mktemp("runs") / "small"
-    runs.make_run(SMALL, directory)
-    return directory
+@pytest.fixture
+def run(small_run: Path) -> Path:
+    return small_run
 
 
 def test_every_input_of_every_stage_has_one_fate(run: Path) -> None:
     assert runs.unbalanced(run) == []
 
 
-def test_the_funnel_and_the_places_are_printed_and_a_second_time_nothing_is_done(run: Path) -> None:
+def test_the_funnel_and_the_places_are_printed_and_a_second_time_nothing_is_done(run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(run, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
     printed = runs.make_run(SMALL, run)
     assert "nothing to do" in printed

@@ -15,11 +15,9 @@ from tests.runs import SMALL
 Documents = set[tuple[str, str]]
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("runs") / "first"
-    runs.make_run(SMALL, directory)
-    return directory
+@pytest.fixture
+def first(small_run: Path) -> Path:
+    return small_run
 
 
 def documents(run: Path, stage: str) -> Documents:
