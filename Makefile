@@ -91,7 +91,7 @@ build/azurite/.ready: tests/azurite/package-lock.json
 		else echo "npm is missing: the tests of uploads to Azure will be skipped"; fi
 
 test: check .venv/.readers build/azurite/.ready
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -m "not slow" -n 2
 
 # The peers are installed for their benchmark only.
 .venv/.bench: .venv/.ready benchmarks/requirements.lock benchmarks/no-deps.lock

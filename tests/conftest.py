@@ -16,6 +16,7 @@ import hypothesis
 import pyarrow as pa
 import pytest
 from filelock import FileLock
+from xdist.scheduler import LoadScopeScheduling
 
 from manifests.models import Recipe
 from pipelines import storage
@@ -38,20 +39,33 @@ sys.stdin.read()
 """
 
 
-_SHARED = ("head", "small_run", "pool")
-"""Fixtures that cost much to make: the files that use one share it on one worker, and begin first."""
+_ON_THE_HEAD = ("test_again.py", "test_bulk_readers_run.py", "test_bulk_run.py", "test_cluster.py",
+                "test_hostile_records.py", "test_stages_alone.py")  # fmt: skip
+_ON_THE_POOL = ("test_dedup.py", "test_engine.py", "test_export_formats.py", "test_synth.py")
+_LONGEST = ("test_main_job.py", *_ON_THE_HEAD, "test_snapshots.py", "test_bucket_run.py", *_ON_THE_POOL)
 
 
-@pytest.hookimpl(tryfirst=True)
+class _ByFile(LoadScopeScheduling):
+    """With several workers of pytest, a file stays on one, and so do those that share a Ray.
+
+    Not by marks of groups: pytest-xdist 3.8 puts them into names of tests that pytest 9.2 no longer lets it change.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0]).name
+        return next((group[0] for group in (_ON_THE_HEAD, _ON_THE_POOL) if file in group), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # by the number of tests, which says nothing of their time
+    return _ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups for `--dist loadgroup`: a file stays on one worker, and so do all files that share a costly fixture."""
-    used: dict[Path, set[str]] = {}
-    for item in items:
-        used.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
-    groups = {path: next((name for name in _SHARED if name in names), path.name) for path, names in used.items()}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
-    items.sort(key=lambda item: groups[item.path] not in _SHARED)
+    """What takes longest begins first, so that no worker is left alone with it."""
+    places = {file: place for place, file in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(scope="session")

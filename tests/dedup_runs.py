@@ -96,8 +96,12 @@ def shingles(text: str, width: int = 5) -> set[tuple[str, ...]]:
 
 
 def jaccard(one: str, other: str) -> float:
-    a, b = shingles(one), shingles(other)
-    return len(a & b) / len(a | b)
+    return _jaccard(shingles(one), shingles(other))
+
+
+def _jaccard(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
+    common = len(one & other)
+    return common / (len(one) + len(other) - common)
 
 
 def contained(one: str, other: str) -> float:
@@ -108,7 +112,8 @@ def contained(one: str, other: str) -> float:
 
 def similar_pairs(texts: Sequence[str], least: float) -> set[tuple[int, int]]:
     """By brute force."""
-    return {(a, b) for a, b in itertools.combinations(range(len(texts)), 2) if jaccard(texts[a], texts[b]) >= least}
+    pairs = itertools.combinations(enumerate(map(shingles, texts)), 2)
+    return {(a, b) for (a, one), (b, other) in pairs if _jaccard(one, other) >= least}
 
 
 def family(chosen: random.Random, members: int, words: int, edits: int) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import configparser
 import io
 import json
-import resource
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -316,26 +316,28 @@ def test_no_span_is_no_edit():
 # ---------------------------------------------------------------- hostile text
 
 _SCAN = """
-import sys
+import json, resource, sys, time
 from filters.privacy.spans import spans_of
-head, repeated, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
-print(len(spans_of(head + repeated * (size // len(repeated)))))
+for line in sys.stdin:
+    head, repeated, size = json.loads(line)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 30, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    print(len(spans_of(head + repeated * (size // len(repeated)))), flush=True)
 """
-_CPU_S = 30
 
 
-def scan(head: str, repeated: str, size: int = 1_000_000) -> int:
-    """Number of spans of `head` and then `repeated` again and again; a scan without end is killed."""
-    command = [sys.executable, "-c", _SCAN, head, repeated, str(size)]
-    limit = (_CPU_S, _CPU_S)
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, limit),
-    )
-    return int(done.stdout)
+@pytest.fixture(scope="module")
+def scan() -> Iterator[Callable[..., int]]:
+    """Number of spans of `head` and then `repeated` again and again; a scan without end is killed with its process."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _SCAN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def ask(head: str, repeated: str, size: int = 1_000_000) -> int:
+            assert process.stdin and process.stdout
+            print(json.dumps([head, repeated, size]), file=process.stdin, flush=True)
+            return int(process.stdout.readline() or pytest.fail("the scan was killed"))
+
+        yield ask
 
 
 @pytest.mark.parametrize(
@@ -359,7 +361,7 @@ def scan(head: str, repeated: str, size: int = 1_000_000) -> int:
         ("", "+1 "),
     ],
 )
-def test_hostile_text_is_scanned_to_its_end(head, repeated):
+def test_hostile_text_is_scanned_to_its_end(scan, head, repeated):
     assert scan(head, repeated) == 0
 
 
@@ -371,5 +373,5 @@ def test_hostile_text_is_scanned_to_its_end(head, repeated):
         pytest.param("", "-----BEGIN " + "PRIVATE KEY-----\n", 0, id="keys-that-never-end"),
     ],
 )
-def test_very_hostile_text_is_scanned_to_its_end(head, repeated, spans):
+def test_very_hostile_text_is_scanned_to_its_end(scan, head, repeated, spans):
     assert scan(head, repeated) == spans
