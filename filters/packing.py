@@ -35,6 +35,11 @@ class Pieces:
         return len(self.document)
 
     @property
+    def sequences(self) -> int:
+        """How many sequences there are."""
+        return int(self.sequence[-1]) + 1 if len(self) else 0
+
+    @property
     def sizes(self) -> Ints:
         """Tokens of each."""
         return self.end - self.start
@@ -64,8 +69,18 @@ def shuffled(pieces: Pieces, orders: Orders, seed: int) -> Pieces:
     return Pieces(pieces.document[order], pieces.start[order], pieces.end[order], sequence[order])
 
 
+def lay_out(out: Ids, ids: Ids, begins: Ints, tokens: Ints, pieces: Pieces, length: int, end_id: int) -> None:
+    """Fills int32[sequences * length] with the sequences: their pieces from the left, then end tokens.
+
+    Document n's ids begin at begins[n]; it has tokens[n], the last of which is an end token that `ids` lacks.
+    """
+    places = (pieces.document, pieces.start, pieces.end, pieces.sequence)
+    _lay_out(out, ids, begins, tokens, *places, length, end_id)
+
+
 @compiled
-def laid_out(
+def _lay_out(
+    out: Ids,
     ids: Ids,
     begins: Ints,
     tokens: Ints,
@@ -73,27 +88,22 @@ def laid_out(
     start: Ints,
     end: Ints,
     sequence: Ints,
-    rows: int,
     length: int,
     end_id: int,
-) -> Ids:
-    """The sequences, int32[rows * length]: their pieces from the left, then end tokens.
-
-    Document n's ids begin at begins[n]; it has tokens[n], the last of which is an end token that `ids` lacks. The
-    other arrays are those of Pieces.
-    """
-    out = np.full(rows * length, end_id, np.int32)
-    at, before = np.int64(0), np.int64(-1)
+) -> None:
+    at = np.int64(0)
     for piece in range(len(document)):
-        if sequence[piece] != before:
-            before = sequence[piece]
-            at = before * length
+        out[at : sequence[piece] * length] = end_id  # what the sequence before has left
+        at = max(at, sequence[piece] * length)
         begin = begins[document[piece]]
         last = min(end[piece], tokens[document[piece]] - 1)
-        for token in range(start[piece], last):
-            out[at + token - start[piece]] = ids[begin + token]
-        at += end[piece] - start[piece]
-    return out
+        size = last - start[piece]
+        out[at : at + size] = ids[begin + start[piece] : begin + last]
+        at += size
+        if last < end[piece]:
+            out[at] = end_id
+            at += 1
+    out[at:] = end_id
 
 
 @compiled

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from filters.compiled import compiled, inner
+from filters.compiled import compiled, inlined, inner
+from filters.swar import eight_bytes
 
 Ids = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
+
+_HIGH = np.uint64(0x8080808080808080)
 
 
 @compiled
@@ -18,15 +21,35 @@ def first_unsound(ids: Ids, offsets: Offsets, sizes: Offsets, bytes_of: Ids, end
     ids[offsets[n] : offsets[n + 1]] are of text n, which has sizes[n] bytes; `bytes_of` is by id.
     """
     for text in range(len(sizes)):
-        total = np.int64(0)
-        ended = False
-        for at in range(offsets[text], offsets[text + 1]):
-            token = ids[at]
-            total += bytes_of[token]
-            ended |= token == end_id
-        if total != sizes[text] or ended:
+        total, ends = np.int64(0), np.int64(0)
+        for token in ids[offsets[text] : offsets[text + 1]]:
+            total += bytes_of[np.uint32(token)]
+            ends += np.int64(token == end_id)
+        if total != sizes[text] or ends:
             return text
     return -1
+
+
+@compiled
+def byte_ranges(
+    ids: Ids, begins: Offsets, bytes_of: Ids, document: Offsets, start: Offsets, end: Offsets
+) -> tuple[Offsets, Offsets]:
+    """Where runs of tokens begin and end in the bytes of their documents.
+
+    Document n's ids begin at begins[n]. The runs (document, start, end) of a document stand one behind the other and
+    are all of it; the last has the end token, which `ids` lacks and which is no bytes.
+    """
+    starts, ends = np.empty(len(document), np.int64), np.empty(len(document), np.int64)
+    for run in range(len(document)):
+        is_first = run == 0 or document[run] != document[run - 1]
+        is_last = run + 1 == len(document) or document[run] != document[run + 1]
+        starts[run] = 0 if is_first else ends[run - 1]
+        begin = begins[document[run]]
+        size = np.int64(0)
+        for token in ids[begin + start[run] : begin + end[run] - is_last]:
+            size += bytes_of[np.uint32(token)]
+        ends[run] = starts[run] + size
+    return starts, ends
 
 
 @compiled
@@ -39,6 +62,10 @@ def holds_any(text: npt.NDArray[np.uint8], offsets: Offsets, ranges: npt.NDArray
     for index in range(len(found)):
         at, end = offsets[index], offsets[index + 1]
         while at < end:
+            while at + 8 <= end and not _leads(eight_bytes(text, at)):
+                at += 8
+            if at == end:
+                break
             lead = text[at]
             if lead < 0xE0:
                 at += 1
@@ -52,6 +79,12 @@ def holds_any(text: npt.NDArray[np.uint8], offsets: Offsets, ranges: npt.NDArray
                 break
             at += size
     return found
+
+
+@inlined
+def _leads(eight: np.uint64) -> np.uint64:
+    """The highest bit of each byte that begins a character of three bytes or four."""
+    return eight & (eight << np.uint64(1)) & (eight << np.uint64(2)) & _HIGH
 
 
 @inner

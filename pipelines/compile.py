@@ -10,7 +10,7 @@ from filters.boilerplate import edge_pairs
 from filters.clusters import Chosen, choose, contain, supersede
 from filters.lsh import band_hashes
 from filters.minhash import signatures
-from filters.packing import best_fit, concatenated, laid_out, shuffled
+from filters.packing import best_fit, concatenated, lay_out, shuffled
 from filters.shingles import shingle_sets, shingles_of
 from filters.stream import read_stream
 from manifests.models import ClassifySettings
@@ -51,8 +51,10 @@ def compile_tokenize() -> None:
         array.setflags(write=False)  # as they are where they come from a file
     for pack in (best_fit, concatenated):
         pieces = shuffled(pack(tokens, 16), order, 0)
-        places = (pieces.document, pieces.start, pieces.end, pieces.sequence)
-        laid_out(encoded.ids.copy(), encoded.offsets[:2], tokens, *places, int(pieces.sequence[-1]) + 1, 16, 0)
+        lay_out(
+            np.empty(16 * pieces.sequences, np.int32), encoded.ids.copy(), encoded.offsets[:2], tokens, pieces, 16, 0
+        )
+        tokenizer.byte_ranges(encoded.ids.copy(), encoded.offsets[:2], pieces)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,12 @@ A list is `CATEGORY.TIER.ORIGIN`. What a mixture weighs are lists, so that anoth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute
 
 from filters.packing import order_of
 from manifests.models import TokenizeSettings
@@ -24,31 +27,36 @@ _VALIDATION = 0x76616C69  # keeps the split apart from the order of documents
 def lists_of(table: pa.Table, settings: TokenizeSettings, seed: int) -> npt.NDArray[np.object_]:
     """`SPLIT/LIST` of each row. A quality that nobody has told is the lowest."""
     quality = table["topic_quality"].to_numpy().astype(np.float64)
-    tiers = np.full(table.num_rows, TIERS[2], object)
-    tiers[quality >= settings.tiers.medium] = TIERS[1]
-    tiers[quality >= settings.tiers.high] = TIERS[0]
-    synthetic = [bool(parents) for parents in table["parents"].to_pylist()]
-    origins = np.where(synthetic, ORIGINS[1], ORIGINS[0]).astype(object)
-    splits = np.where(_is_validation(table, settings.validation, seed), SPLITS[1], SPLITS[0]).astype(object)
-    categories = np.array(table["category"].to_pylist(), object)
-    named = splits + "/" + categories + "." + tiers + "." + origins
-    return np.asarray(named, object)
+    tiers = np.full(table.num_rows, 2)
+    tiers[quality >= settings.tiers.medium] = 1
+    tiers[quality >= settings.tiers.high] = 0
+    origins = pa.compute.list_value_length(table["parents"]).fill_null(0).to_numpy() > 0
+    splits = _is_validation(table, settings.validation, seed)
+    categories = table["category"].combine_chunks().dictionary_encode()
+    shape = (len(SPLITS), len(categories.dictionary), len(TIERS), len(ORIGINS))
+    places = (splits.astype(np.int64), categories.indices.to_numpy(), tiers, origins.astype(np.int64))
+    used, numbers = np.unique(np.ravel_multi_index(places, shape), return_inverse=True)
+    names = [
+        f"{SPLITS[split]}/{categories.dictionary[category]}.{TIERS[tier]}.{ORIGINS[origin]}"
+        for split, category, tier, origin in zip(*np.unravel_index(used, shape), strict=True)
+    ]
+    return np.array(names, object)[numbers]
 
 
 def _is_validation(table: pa.Table, share: float, seed: int) -> npt.NDArray[np.bool_]:
     """By a hash of the cluster, so that no near-duplicate sits on both sides; a rewrite is of its parent's cluster."""
-    clusters = [cluster or doc_id for cluster, doc_id in zip(*_names(table), strict=True)]
+    cluster = table["cluster_id"].fill_null("")
+    clusters = pa.compute.if_else(pa.compute.equal(cluster, ""), table["doc_id"], cluster)
     hashes = orders(clusters, seed ^ _VALIDATION)
     return (hashes >> np.uint64(11)).astype(np.float64) < share * float(1 << 53)
 
 
-def _names(table: pa.Table) -> tuple[list[str | None], list[str]]:
-    return table["cluster_id"].to_pylist(), table["doc_id"].to_pylist()
-
-
-def orders(names: list[str], seed: int) -> npt.NDArray[np.uint64]:
+def orders(names: Sequence[str] | pa.ChunkedArray, seed: int) -> npt.NDArray[np.uint64]:
     """Where each name stands in a shuffled order: the same for the same seed, whatever stands beside it."""
-    column = pa.array(names, pa.large_string())
+    if isinstance(names, pa.ChunkedArray):
+        column = names.combine_chunks().cast(pa.large_string())
+    else:
+        column = pa.array(names, pa.large_string())
     text, offsets = utf8_of(column)
     return order_of(text, offsets, seed)
 

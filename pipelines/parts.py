@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,7 +93,14 @@ class Layout:
     split_bytes: Sequence[str] = ()
 
 
-def write_parquet(url: str, table: pa.Table, footer: Mapping[str, Any], layout: Layout = Layout()) -> None:
+class Hashes(NamedTuple):
+    """SHA-256 of a file, and of its content (see Part)."""
+
+    sha256: str
+    content: str
+
+
+def write_parquet(url: str, table: pa.Table, footer: Mapping[str, Any], layout: Layout = Layout()) -> Hashes:
     """Writes a table as Parquet (zstd, plain integers), whole; the footer is kept as JSON."""
     options = {
         "compression": "zstd",
@@ -103,19 +110,33 @@ def write_parquet(url: str, table: pa.Table, footer: Mapping[str, Any], layout: 
         "column_encoding": dict.fromkeys(layout.split_bytes, "BYTE_STREAM_SPLIT") or None,
     }
     plain = table.replace_schema_metadata(None)
-    with storage.writing(url) as path, pq.ParquetWriter(path, plain.schema, **options) as writer:
-        writer.write_table(plain, row_group_size=layout.group_rows)
-        add_footer(writer, path, footer)
+    with storage.writing(url) as path:
+        with pq.ParquetWriter(path, plain.schema, **options) as writer:
+            writer.write_table(plain, row_group_size=layout.group_rows)
+            finish = add_footer(writer, path, footer)
+        return finish()
 
 
-def add_footer(writer: pq.ParquetWriter, path: Path, footer: Mapping[str, Any]) -> None:
+def add_footer(writer: pq.ParquetWriter, path: Path, footer: Mapping[str, Any]) -> Callable[[], Hashes]:
     """Gives a file whose rows are all written its footer, with the hash of what stands before it.
 
-    So the hash is known of an object that nobody reads, and damaged rows are known on a disk.
+    So the hash is known of an object that nobody reads, and damaged rows are known on a disk. What is returned tells
+    the hashes once the file is closed; it reads the footer alone.
     """
     with path.open("rb") as stream:
-        told = {**footer, "content": _content_hash(hashlib.file_digest(stream, "sha256"), footer)}
+        digest = hashlib.file_digest(stream, "sha256")
+        size = stream.tell()
+    content = _content_hash(digest.copy(), footer)
+    told = {**footer, "content": content}
     writer.add_key_value_metadata({_FOOTER: json.dumps(told, sort_keys=True, separators=(",", ":")).encode()})
+
+    def finish() -> Hashes:
+        with path.open("rb") as stream:
+            stream.seek(size)
+            digest.update(stream.read())
+        return Hashes(digest.hexdigest(), content)
+
+    return finish
 
 
 def write_part(
@@ -134,16 +155,9 @@ def write_part(
     """
     counts.check(f"{directory}/{name}")
     hashes = {**write_beside(directory, name, key, side), **(beside or {})}
-    write_parquet(
-        storage.join(directory, f"{name}.parquet"),
-        table,
-        {"key": key, "counts": asdict(counts), "side": hashes},
-        layout,
-    )
-    part = find_part(directory, name, key)
-    if part is None:
-        raise storage.StorageError(f"{directory}/{name}.parquet: was written, and cannot be read back")
-    return part
+    footer = {"key": key, "counts": asdict(counts), "side": hashes}
+    written = write_parquet(storage.join(directory, f"{name}.parquet"), table, footer, layout)
+    return Part(name, key, counts, *written, hashes)
 
 
 def write_beside(directory: str, name: str, key: str, side: Mapping[str, pa.Table]) -> dict[str, str]:
@@ -152,9 +166,7 @@ def write_beside(directory: str, name: str, key: str, side: Mapping[str, pa.Tabl
     for folder, rows in sorted(side.items()):
         if rows.num_rows:
             relative = f"{folder}/{name}.parquet"
-            write_parquet(storage.join(directory, relative), rows, {"key": key})
-            beside = storage.join(directory, relative)
-            hashes[relative] = storage.recorded_sha256(beside) or storage.sha256(beside)
+            hashes[relative] = write_parquet(storage.join(directory, relative), rows, {"key": key}).sha256
     return hashes
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.parts import Counts, Part, add_footer, find_part, key_of, write_beside
+from pipelines.parts import Counts, Part, add_footer, key_of, write_beside
 
 
 def bucket_of(doc_id: str, buckets: int) -> int:
@@ -51,17 +51,11 @@ def write_buckets(
                     rows += table.num_rows
             counts, side = close(rows)
             counts.check(url)
-            footer = {
-                "key": key,
-                "counts": asdict(counts),
-                "side": {**write_beside(directory, name, key, side), **(beside or {})},
-                "buckets": buckets,
-            }
-            add_footer(writer, path, footer)
-    part = find_part(directory, name, key)
-    if part is None:
-        raise storage.StorageError(f"{url}: was written, and cannot be read back")
-    return part
+            hashes = {**write_beside(directory, name, key, side), **(beside or {})}
+            footer = {"key": key, "counts": asdict(counts), "side": hashes, "buckets": buckets}
+            finish = add_footer(writer, path, footer)
+        written = finish()
+    return Part(name, key, counts, *written, hashes)
 
 
 def read_bucket(urls: Sequence[str], bucket: Any, schema: pa.Schema) -> pa.Table:

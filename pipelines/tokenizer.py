@@ -22,7 +22,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from filters.token_sums import first_unsound, holds_any
+from filters.packing import Pieces
+from filters.token_sums import byte_ranges, first_unsound, holds_any
 from pipelines.lists import utf8_of
 from pipelines.tiktoken_ranks import RankError, definition_of
 from pipelines.unicode_tables import DISPUTED
@@ -57,9 +58,12 @@ class Encoded:
 
 
 class TextTokenizer:
-    """A tokenizer whose ids lose nothing of the text. `definition` is the content of a tokenizer.json."""
+    """A tokenizer whose ids lose nothing of the text. `definition` is the content of a tokenizer.json.
 
-    def __init__(self, definition: str, end_of_document: str) -> None:
+    `end_of_document` is None, and `end_id` -1, where nothing but text is encoded.
+    """
+
+    def __init__(self, definition: str, end_of_document: str | None) -> None:
         try:
             self._judge = Tokenizer.from_str(definition)
         except Exception as error:  # noqa: BLE001 - the library raises plain Exception
@@ -69,7 +73,7 @@ class TextTokenizer:
         self._judge.encode_special_tokens = True
         self._judge.no_padding()
         self._judge.no_truncation()
-        self.end_id: int = self.special(end_of_document)
+        self.end_id: int = -1 if end_of_document is None else self.special(end_of_document)
         self.vocabulary: int = self._judge.get_vocab_size(with_added_tokens=True)
         self.sha256 = canonical_sha256(definition)
         self._bytes_of = _token_bytes(self._judge)
@@ -131,6 +135,13 @@ class TextTokenizer:
         """For each token of a text, where it ends in the text's bytes."""
         ends: Ints = np.cumsum(self._bytes_of[ids], dtype=np.int64)
         return ends
+
+    def byte_ranges(self, ids: Ids, begins: Ints, pieces: Pieces) -> tuple[Ints, Ints]:
+        """Where pieces begin and end in the bytes of their documents, whose ids begin at `begins`.
+
+        The pieces of a document stand in order and are all of it; the last has an end token that `ids` lacks.
+        """
+        return byte_ranges(ids, begins, self._bytes_of, pieces.document, pieces.start, pieces.end)
 
 
 def gigatoken_input(texts: pa.LargeStringArray) -> Any:

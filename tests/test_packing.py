@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filters.packing import Pieces, best_fit, concatenated, laid_out, shuffled
+from filters.packing import Pieces, best_fit, concatenated, lay_out, shuffled
 from pipelines.lists import orders
 from pipelines.shuffle import shuffle_key
 
@@ -105,11 +105,8 @@ def test_rows_are_the_tokens_of_the_pieces_with_an_end_behind_each_document(pack
     documents = [np.arange(length - 1, dtype=np.int32) + 1000 * n for n, length in enumerate(lengths)]
     ids = np.concatenate([np.empty(0, np.int32), *documents])
     begins = np.cumsum([0, *map(len, documents)])[:-1].astype(np.int64)
-    rows = int(pieces.sequence[-1]) + 1 if lengths else 0
-    out = laid_out(
-        ids, begins, np.array(lengths, np.int64), pieces.document, pieces.start, pieces.end, pieces.sequence,
-        rows, sequence_length, -1,
-    )  # fmt: skip
+    out = np.empty(pieces.sequences * sequence_length, np.int32)
+    lay_out(out, ids, begins, np.array(lengths, np.int64), pieces, sequence_length, -1)
     expected = []
     for each in sequences(pieces):
         row = [token for document, a, b in each for token in [*documents[document], -1][a:b]]

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.packing import Pieces, best_fit, concatenated, laid_out, shuffled
+from filters.packing import Pieces, best_fit, concatenated, lay_out, shuffled
 from pipelines import storage
 from pipelines.engine import Job
 from pipelines.parts import Counts, Layout, Part, write_part
@@ -44,19 +43,9 @@ def pack_shard(job: Job) -> Part:
     tokens = documents.rows["tokens"].to_numpy()
     pack = best_fit if job.spec["packing"] == "best_fit" else concatenated
     pieces = shuffled(pack(tokens, length), documents.rows["order"].to_numpy(), seed)
-    rows = int(pieces.sequence[-1]) + 1 if len(pieces) else 0
-    ids = laid_out(
-        documents.ids,
-        documents.begins,
-        tokens,
-        pieces.document,
-        pieces.start,
-        pieces.end,
-        pieces.sequence,
-        rows,
-        length,
-        tokenizer.end_id,
-    )
+    rows = pieces.sequences
+    ids = _room(rows * length)
+    lay_out(ids, documents.ids, documents.begins, tokens, pieces, length, tokenizer.end_id)
     table = _table(ids, pieces, documents, tokenizer, length)
     told = {
         "sequences": rows,
@@ -84,22 +73,29 @@ def _orders(shard: int, shards: int) -> tuple[int, int]:
     return shard * _ORDERS // shards, (shard + 1) * _ORDERS // shards
 
 
+def _room(tokens: int) -> Ids:
+    """Memory for ids, of Arrow's pool: it keeps what one shard has used for the next, and new pages are dear."""
+    return np.frombuffer(pa.allocate_buffer(4 * tokens), "<i4")
+
+
 def _read(urls: Sequence[str], name: str, between: tuple[int, int]) -> _Documents:
-    tables, ids, begins = [ENCODED.empty_table()], [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+    found = [(url, rows) for url in urls if (rows := _rows_of(url, name, between)).num_rows]
+    # The ids of a part's rows lie one behind the other; an end token that a row counts is not there.
+    sizes = [int(pa.compute.sum(rows["tokens"]).as_py()) - rows.num_rows for _, rows in found]
+    ids = _room(sum(sizes))
+    begins = [np.empty(0, np.int64)]
     before = 0
-    for url in urls:
-        rows = _rows_of(url, name, between)
-        if rows.num_rows:
-            places = rows["at"].to_numpy()
-            last = int(places[-1] + rows["tokens"][-1].as_py()) - 1
-            with storage.open_input(ids_of(url)) as stream:
-                ids.append(np.frombuffer(stream.read_at((last - places[0]) * 4, int(places[0]) * 4), "<i4"))
-            begins.append(places - places[0] + before)
-            before += last - int(places[0])
-            tables.append(rows)
-    rows, starts = pa.concat_tables(tables), np.concatenate(begins)
+    for (url, rows), size in zip(found, sizes, strict=True):
+        places = rows["at"].to_numpy()
+        with storage.open_input(ids_of(url)) as stream:
+            stream.seek(int(places[0]) * 4)
+            if stream.readinto(ids[before : before + size].view(np.uint8)) != size * 4:
+                raise storage.StorageError(f"{ids_of(url)}: is too short")
+        begins.append(places - places[0] + before)
+        before += size
+    rows = pa.concat_tables([ENCODED.empty_table(), *(each for _, each in found)])
     by = pa.compute.sort_indices(rows, [("order", "ascending"), ("doc_id", "ascending"), ("revision", "ascending")])
-    return _Documents(rows.take(by).combine_chunks(), np.concatenate(ids), starts[by.to_numpy()])
+    return _Documents(rows.take(by).combine_chunks(), ids, np.concatenate(begins)[by.to_numpy()])
 
 
 def _rows_of(url: str, name: str, between: tuple[int, int]) -> pa.Table:
@@ -157,17 +153,7 @@ def _byte_ranges(pieces: Pieces, documents: _Documents, tokenizer: TextTokenizer
     starts, ends = np.zeros(len(pieces), np.int64), documents.rows["bytes"].to_numpy()[pieces.document]
     tokens = documents.rows["tokens"].to_numpy()
     cut = np.flatnonzero(pieces.sizes < tokens[pieces.document])
-    for document, own in _by_document(pieces.document, cut):
-        begin = documents.begins[document]
-        places = np.zeros(tokens[document] + 1, np.int64)
-        places[1:-1] = tokenizer.byte_ends(documents.ids[begin : begin + tokens[document] - 1])
-        places[-1] = places[-2]  # the end token
-        starts[own], ends[own] = places[pieces.start[own]], places[pieces.end[own]]
+    by = cut[np.lexsort((pieces.start[cut], pieces.document[cut]))]
+    ordered = Pieces(pieces.document[by], pieces.start[by], pieces.end[by], pieces.sequence[by])
+    starts[by], ends[by] = tokenizer.byte_ranges(documents.ids, documents.begins, ordered)
     return starts, ends
-
-
-def _by_document(document: Ints, chosen: npt.NDArray[np.intp]) -> list[tuple[int, npt.NDArray[np.intp]]]:
-    """The chosen pieces, document by document."""
-    by = chosen[np.argsort(document[chosen], kind="stable")]
-    bounds = np.flatnonzero(np.diff(document[by])) + 1
-    return [(int(document[own[0]]), own) for own in np.split(by, bounds) if len(own)]

@@ -108,7 +108,8 @@ def _packing_jobs(work: Work, encoded: Sequence[Part], common: Mapping[str, Any]
         "packing": settings.packing,
         "seed": work.run.recipe.seed,
     }
-    contents = [part.content for part in encoded]
+    # The table says how many tokens there are; which they are, the file of ids beside it says.
+    contents = [[part.content, part.side[f"{part.name}.ids"]] for part in encoded]
     jobs = []
     for name in sorted(tokens):
         shards = max(1, round(tokens[name] / settings.shard_tokens))
