@@ -3,6 +3,7 @@
 # make bench-extract   measures extraction against its peers (ARGS="--only code,truth --tools ours" for a part)
 # make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
 # make bench-dedup     measures what dedup finds, its speed beside peers, and its growth (ARGS="--only growth --sizes 1e7")
+# make bench-tokenize  measures tokens/s beside encoder, writer and peers, and what packing wastes (ARGS="--only packing")
 # make bench-crawl     measures what the crawler keeps to and what it costs (ARGS="--only cpu,frontier --urls 1e7")
 # make crawl extract dedup ...   stages by name; each brings those that it needs (AGAINST="runs/may ...": new to these)
 # make example        trains a tiny model on the shards of the demo, on a CPU, and shows the loss fall
@@ -22,7 +23,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-has
 	--no-emit-index-url --quiet
 
 .PHONY: help setup run report test check lock submit clean accept-main-job accept-extract bench-extract \
-	accept-filter bench-filter accept-dedup bench-dedup accept-crawl bench-crawl example $(STAGES)
+	accept-filter bench-filter accept-dedup bench-dedup accept-tokenize bench-tokenize accept-crawl bench-crawl example $(STAGES)
 .DEFAULT_GOAL := help
 
 help:
@@ -118,6 +119,12 @@ bench-dedup: .venv/.bench
 # Needs 25 GB of disk for ten million documents.
 accept-dedup: .venv/.bench
 	@$(BIN)/python -m benchmarks.dedup --sizes 1e4,1e5,1e6,1e7 --check $(ARGS)
+
+bench-tokenize: .venv/.readers
+	@$(BIN)/python -m benchmarks.tokenize $(ARGS)
+
+accept-tokenize: .venv/.readers
+	@$(BIN)/python -m benchmarks.tokenize --check $(ARGS)
 
 bench-crawl: setup
 	@$(BIN)/python -m benchmarks.crawl $(ARGS)

@@ -58,7 +58,7 @@ def datatrove(texts: Sequence[str], scratch: Path, workers: int) -> Outcome:
         ([reader, MinhashDedupFilter(folder["remove"]), ParquetWriter(folder["kept"])], workers),
     ]
     begin = time.monotonic()
-    with _silence():
+    with silence():
         for number, (steps, tasks) in enumerate(stages):
             logs = f"{folder['logs']}/{number}"
             LocalPipelineExecutor(steps, tasks=tasks, workers=min(tasks, workers), logging_dir=logs).run()
@@ -83,7 +83,7 @@ def _numbers(table: pa.Table) -> set[int]:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Nothing is said on standard error, not by processes that are started either."""
     kept = os.dup(2)
     with open(os.devnull, "w") as nothing:

@@ -1,0 +1,1 @@
+"""What tokenize costs beside what others take, and what packing wastes."""
