@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="make nothing: say what the recipe's filter would keep and drop of a run that is made",
             )
     _add_train_classifier(commands)
+    _add_train_tokenizer(commands)
     _add_sources(commands)
     _add_schedule(commands)
     _add_trace(commands)
@@ -170,6 +171,24 @@ def _add_train_classifier(commands: argparse._SubParsersAction[argparse.Argument
     train.add_argument("--with-places", action="store_true", help="read URLs, file endings and readers along")
 
 
+def _add_train_tokenizer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = commands.add_parser(
+        "train-tokenizer",
+        help="a byte-level BPE trained on documents, and bytes per token by category",
+        description="Trains a byte-level BPE, writes it, and prints bytes per token beside those of other tokenizers.",
+    )
+    texts = train.add_mutually_exclusive_group(required=True)
+    texts.add_argument("--run", metavar="DIR", help="a run whose filtered documents are learned from")
+    texts.add_argument("--input", action="append", default=[], metavar="FILES", help="Parquet files with a column text")
+    train.add_argument("--vocabulary", type=_positive, default=16_384, metavar="N", help="entries (default: 16384)")
+    train.add_argument(
+        "--sample-bytes", type=_positive, default=16 << 20, metavar="B", help="text to learn from (default: 16 MiB)"
+    )
+    train.add_argument("--special-token", action="append", default=[], metavar="T", help="(default: <|endoftext|>)")
+    train.add_argument("--output", required=True, metavar="FILE", help="the tokenizer.json")
+    train.add_argument("--against", nargs="+", default=[], metavar="FILE", help="other tokenizer.json to compare with")
+
+
 def _add_run_options(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("--recipe", required=required, metavar="FILE", help="the recipe")
     parser.add_argument("--run", required=required, metavar="DIR", help="the run's directory or bucket URL")
@@ -226,6 +245,8 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         if not options.labelled and not options.run:
             parser.error("train-classifier needs --labelled or --run")
         return commands.train_classifier(options)
+    if options.command == "train-tokenizer":
+        return commands.train_tokenizer(options)
     signal.signal(signal.SIGINT, pool.on_interrupt)
     if options.command == "run":
         return commands.run_all(options.recipe, options.run, options.workers, options.against, options.again)

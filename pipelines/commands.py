@@ -140,6 +140,15 @@ def train_classifier(options: argparse.Namespace) -> int:
     return 0
 
 
+def train_tokenizer(options: argparse.Namespace) -> int:
+    """A tokenizer of documents; prints how many bytes its tokens hold, beside those of others."""
+    from pipelines.train_tokenizer import Asked, run_command
+
+    asked = Asked(options.vocabulary, options.sample_bytes, options.special_token or ["<|endoftext|>"])
+    print(run_command(options.run, options.input, asked, options.output, options.against))
+    return 0
+
+
 # ---------------------------------------------------------------- helpers
 
 
