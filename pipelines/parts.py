@@ -102,19 +102,23 @@ class Hashes(NamedTuple):
 
 def write_parquet(url: str, table: pa.Table, footer: Mapping[str, Any], layout: Layout = Layout()) -> Hashes:
     """Writes a table as Parquet (zstd, plain integers), whole; the footer is kept as JSON."""
-    options = {
+    plain = table.replace_schema_metadata(None)
+    with storage.writing(url) as path:
+        with pq.ParquetWriter(path, plain.schema, **parquet_options(layout)) as writer:
+            writer.write_table(plain, row_group_size=layout.group_rows)
+            finish = add_footer(writer, path, footer)
+        return finish()
+
+
+def parquet_options(layout: Layout) -> dict[str, Any]:
+    """How Arrow is to write our files."""
+    return {
         "compression": "zstd",
         "use_dictionary": False,
         "write_statistics": False,
         "write_page_checksum": True,
         "column_encoding": dict.fromkeys(layout.split_bytes, "BYTE_STREAM_SPLIT") or None,
     }
-    plain = table.replace_schema_metadata(None)
-    with storage.writing(url) as path:
-        with pq.ParquetWriter(path, plain.schema, **options) as writer:
-            writer.write_table(plain, row_group_size=layout.group_rows)
-            finish = add_footer(writer, path, footer)
-        return finish()
 
 
 def add_footer(writer: pq.ParquetWriter, path: Path, footer: Mapping[str, Any]) -> Callable[[], Hashes]:

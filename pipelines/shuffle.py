@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.parts import Counts, Part, add_footer, key_of, write_beside
+from pipelines.parts import Counts, Layout, Part, add_footer, key_of, parquet_options, write_beside
 
 
 def bucket_of(doc_id: str, buckets: int) -> int:
@@ -37,13 +37,7 @@ def write_buckets(
     buckets: list[Any] = []
     rows = 0
     with storage.writing(url) as path:
-        options = {
-            "compression": "zstd",
-            "use_dictionary": False,
-            "write_statistics": False,
-            "write_page_checksum": True,
-        }
-        with pq.ParquetWriter(path, schema, **options) as writer:
+        with pq.ParquetWriter(path, schema, **parquet_options(Layout())) as writer:
             for bucket, table in tables:
                 if table.num_rows:
                     writer.write_table(table, row_group_size=table.num_rows)

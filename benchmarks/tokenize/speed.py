@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import gigatoken
+import pyarrow.parquet as pq
 
 from benchmarks.extract.packages import Log
 from benchmarks.filter.speed import one_core
@@ -23,7 +24,7 @@ from benchmarks.tokenize.texts import END, Corpus
 from manifests.models import TokenizeSettings
 from pipelines import storage
 from pipelines.engine import Job
-from pipelines.parts import Part, read_table, write_parquet
+from pipelines.parts import Part, parquet_options, read_table
 from pipelines.tokenize import encode
 from pipelines.tokenize.encode import encode_part
 from pipelines.tokenize.pack import LAYOUT, pack_shard
@@ -159,10 +160,12 @@ def _ceilings(corpus: Corpus, stage: Stage, scratch: Path) -> dict[str, float]:
     _encode_file(fast, corpus.warm)
     alone = timed(lambda: _encode_file(fast, corpus.part))[1]
     tables = [read_table(url) for url in stage.shards]
-    place = str(scratch / "alone.parquet")
+    place, rows, options = str(scratch / "alone.parquet"), LAYOUT.group_rows, parquet_options(LAYOUT)
     return {
         "encoder alone": alone,
-        "writer alone": timed(lambda: [write_parquet(place, each, {}, LAYOUT) for each in tables])[1],
+        "writer alone": timed(lambda: [pq.write_table(each, place, row_group_size=rows, **options) for each in tables])[
+            1
+        ],
     }
 
 
