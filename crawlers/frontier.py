@@ -504,6 +504,21 @@ class Frontier:
             )
         return len(lost)
 
+    def take_down(self, urls: Iterable[str]) -> None:
+        """Forget the records of URLs, and what a server could be asked by: they are excluded as taken down."""
+        with self._transaction() as db:
+            db.execute("CREATE TEMP TABLE IF NOT EXISTS gone (hash INTEGER PRIMARY KEY)")
+            db.executemany("INSERT OR IGNORE INTO gone VALUES (?)", ((url_hash(url),) for url in urls))
+            db.execute(
+                "DELETE FROM record WHERE url IN (SELECT url.id FROM gone CROSS JOIN url ON url.hash = gone.hash)"
+            )
+            db.execute(
+                "UPDATE url SET state = 3, reason = 'taken_down', detail = '', record = NULL, payload = NULL,"
+                " etag = NULL, last_modified = NULL, interval_s = NULL, due = NULL"
+                " WHERE hash IN (SELECT hash FROM gone)"
+            )
+            db.execute("DELETE FROM gone")
+
     def counts(self) -> dict[tuple[Kind, State], int]:
         """Number of URLs by kind and state."""
         return count_states(self._db)

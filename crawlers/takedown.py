@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from crawlers.urls import canonical_url, host_of
 
-#: What an entry may name: one page, all pages of a host and of the hosts below it, or one document.
-SUBJECTS = ("url", "domain", "doc_id")
+#: What an entry may name: one page, all pages of a host and of the hosts below it, one document, or a licence.
+SUBJECTS = ("url", "domain", "doc_id", "licence")
 _KEYS = frozenset({*SUBJECTS, "who", "when", "why"})
 
 
@@ -17,7 +17,7 @@ class TakedownError(Exception):
 
 
 def read_takedowns(text: str, name: str) -> list[dict[str, str]]:
-    """The entries of a list: JSON lines, each with one of url, domain and doc_id, and who, when, why."""
+    """The entries of a list: JSON lines, each with one of SUBJECTS, and who, when, why."""
     entries = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -53,16 +53,23 @@ class Takedowns:
         self._urls: set[str] = set()
         self._domains: set[str] = set()
         self._doc_ids: set[str] = set()
+        self._licences: set[str] = set()
         for entry in entries:
             if "url" in entry:
                 self._urls.add(canonical_url(entry["url"]) or entry["url"])
             elif "domain" in entry:
                 self._domains.add(_domain(entry["domain"]))
+            elif "licence" in entry:
+                self._licences.add(entry["licence"].casefold())
             else:
                 self._doc_ids.add(entry["doc_id"])
 
     def __bool__(self) -> bool:
-        return bool(self._urls or self._domains or self._doc_ids)
+        return bool(self._urls or self._domains or self._doc_ids or self._licences)
+
+    def covers_licence(self, licence: str) -> bool:
+        """Whether all documents under a licence are on the list: only who has read a document knows its licence."""
+        return licence.casefold() in self._licences
 
     def covers(self, url: str, doc_id: str) -> bool:
         """Whether a page or document is on the list, however its URL is spelled."""

@@ -305,6 +305,57 @@ def _member(fields: list[tuple[str, str]], date: datetime, block: bytes, name: s
     )
 
 
+def tombstone(file: str, offset: int, length: int) -> bytes:
+    """A gzip member of `length` bytes for the place of a record that was taken down, so that no other one moves.
+
+    It is a record of a type of its own, which readers skip (ISO 28500:2017, 5.5), without a block; a comment of blanks
+    in the head of the member fills it up. Raises ValueError where a place is too small, which none of ours is.
+    """
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{file}:{offset}:{length}")
+    lines = [
+        "WARC/1.1",
+        "WARC-Type: tombstone",
+        f"WARC-Date: {_warc_date(_NEVER)}",
+        f"WARC-Record-ID: <urn:uuid:{name}>",
+        "Content-Length: 0",
+    ]
+    record = ("\r\n".join(lines) + "\r\n\r\n\r\n\r\n").encode()
+    packed = zlib.compress(record, 9, -zlib.MAX_WBITS)
+    room = length - len(packed) - 10 - 1 - 8  # head, end of the comment, checksum and size
+    if room < 0:
+        raise ValueError(f"{file}: {length} bytes at {offset} are no record of ours")
+    head = GZIP_MAGIC + b"\x10" + bytes(5) + b"\xff" + b" " * room + b"\0"
+    return head + packed + zlib.crc32(record).to_bytes(4, "little") + len(record).to_bytes(4, "little")
+
+
+def beside(path: Path, begin: int, end: int, url: str) -> Iterator[tuple[int, int]]:
+    """Offset and length of the request and metadata records of a URL between two places of a file of ours."""
+    with path.open("rb") as stream:
+        stream.seek(begin)
+        data = stream.read(end - begin)
+    at = 0
+    while at < len(data):
+        decoder = zlib.decompressobj(31)
+        try:
+            fields = _named_fields(decoder.decompress(data[at:], _MAX_HEAD))
+            while not decoder.eof and decoder.unconsumed_tail:
+                decoder.decompress(decoder.unconsumed_tail, _MAX_HEAD)
+        except zlib.error:
+            return
+        if not decoder.eof:
+            return
+        after = len(data) - len(decoder.unused_data)
+        if fields.get("warc-type") in ("request", "metadata") and fields.get("warc-target-uri") == url:
+            yield begin + at, after - at
+        at = after
+
+
+def _named_fields(record: bytes) -> dict[str, str]:
+    """The named fields of a record that begins here, by their names in lower case."""
+    lines = record[: max(0, record.find(b"\r\n\r\n"))].split(b"\n")
+    return {name.lower(): value for name, value in reversed(parse_fields(lines[1:]))}
+
+
 def _head_to_store(head: bytes, body_length: int) -> bytes:
     """The head with headers that describe the body as stored: no transfer coding, the right length.
 

@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_schedule(commands)
     _add_trace(commands)
     _add_mix(commands)
+    _add_takedown(commands)
     report = commands.add_parser("report", help="one HTML page about a run")
     report.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
     return parser
@@ -130,6 +131,29 @@ def _add_trace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     trace.add_argument("--run", metavar="DIR", help="the run of the export, unless the export lies in it")
     trace.add_argument("--text", action="store_true", help="with the text of each segment, as the run's filter left it")
     trace.add_argument("--json", action="store_true", help="as JSON, and with every rule of the filter")
+
+
+def _add_takedown(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    takedown = commands.add_parser(
+        "takedown",
+        help="take documents out of a run, its exports and their copies, for good",
+        description="Shows what would go, and what stays of the same text; --yes does it, proves it and records it.",
+    )
+    takedown.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
+    for name, what in (
+        ("url", "a page"),
+        ("domain", "all pages of a host and of the hosts below it"),
+        ("doc-id", "a document"),
+        ("licence", "all documents under a licence, as the run names it"),
+    ):
+        takedown.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=what)
+    takedown.add_argument("--bucket", action="append", default=[], metavar="PLACE", help="a copy of the export")
+    takedown.add_argument("--copies-too", action="store_true", help="also what has the same text under other URLs")
+    takedown.add_argument("--who", required=True, metavar="NAME", help="on whose word; it stands in the record")
+    takedown.add_argument("--why", required=True, metavar="TEXT", help="why; it stands in the record")
+    do_it = takedown.add_mutually_exclusive_group()
+    do_it.add_argument("--plan", action="store_true", help="only show the plan (as without --yes)")
+    do_it.add_argument("--yes", action="store_true", help="do it")
 
 
 def _add_places(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -234,8 +258,9 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         "report": _print_report,
         "sources": _print_sources,
         "schedule": _print_schedule,
-        "trace": _print_trace,
         "mix": _print_mix,
+        "takedown": _take_down,
+        "trace": _print_trace,
     }
     if options.command in printing:
         return printing[options.command](options)
@@ -307,6 +332,16 @@ def _print_schedule(options: argparse.Namespace) -> int:
     text = schedule.schedule(options.recipe, options.run, image, cron, workers)
     print(schedule.submit(text) if options.submit else text, end="\n" if options.submit else "")
     return 0
+
+
+def _take_down(options: argparse.Namespace) -> int:
+    from crawlers.takedown import SUBJECTS
+    from pipelines.takedown.command import places_of, take_down
+    from pipelines.takedown.request import Request
+
+    subjects = tuple((name, value) for name in SUBJECTS for value in getattr(options, name))
+    request = Request(subjects, options.who, options.why, options.copies_too, places_of(options.bucket))
+    return take_down(options.run.rstrip("/"), request, options.yes)
 
 
 def _run_stage(options: argparse.Namespace) -> int:

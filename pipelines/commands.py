@@ -33,6 +33,7 @@ from pipelines.lease import held
 from pipelines.pool import Pool
 from pipelines.run import ALONE, STAGES, Run
 from pipelines.schema import SCORES
+from pipelines.takedowns import check_ended
 from pipelines.tokenize import stage as tokenize
 from pipelines.tokenize.fill import sentinels
 from pipelines.tokenizer import TextTokenizer, TokenizerError
@@ -184,9 +185,10 @@ def _needed(run: Run, stage: str) -> set[str]:
 
 
 def _checked(recipe_path: str, url: str) -> LoadedRecipe:
-    """The recipe of a run whose place can be written."""
+    """The recipe of a run whose place can be written, and which no takedown has half cleaned."""
     loaded = load_recipe(recipe_path)
     storage.check_writable(url)
+    check_ended(url)
     return loaded
 
 

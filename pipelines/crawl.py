@@ -254,15 +254,16 @@ def crawl_group(spec: Mapping[str, Any]) -> Group:
         for source in sources:
             leave(spec["target"], directory, source.id)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    crawled = [_crawled(spec, directory, source.id) for source in sources]
+    crawled = [index_of(spec["target"], directory, source.id, spec["key"]) for source in sources]
     cpu_seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
     return Group(crawled, cpu_seconds, used.ru_maxrss * 1024)
 
 
-def _crawled(spec: Mapping[str, Any], directory: Path, source: str) -> Crawled:
+def index_of(target: str, directory: Path, source: str, key: str) -> Crawled:
+    """What became of a source whose crawl lies in a directory; its index is written to the target."""
     outcome = read_outcome(directory / source)
     return Crawled(
-        part=_index(spec, outcome, source),
+        part=_index(target, key, outcome, source),
         files=_files(outcome, directory, source),
         signals=_signals(directory / source),
         withdrawn=outcome.withdrawn,
@@ -322,7 +323,7 @@ def _signals(directory: Path) -> dict[str, dict[str, str | None]]:
     return found
 
 
-def _index(spec: Mapping[str, Any], outcome: Outcome, source: str) -> Part:
+def _index(target: str, key: str, outcome: Outcome, source: str) -> Part:
     """One row for each record of a source, of all generations; of URLs that this one did not get, a drop for each that
     was excluded, a quarantine row for each that failed."""
     if outcome.unfinished:
@@ -341,7 +342,7 @@ def _index(spec: Mapping[str, Any], outcome: Outcome, source: str) -> Part:
     walls = {f"wall_{name}": number for name, number in outcome.walls.items()}
     counts = replace(count_fates(len(rows), len(rows), dropped, broken), extra={**outcome.ignored, **walls})
     side = side_tables(dropped, broken)
-    return write_part(spec["target"], source, spec["key"], table_of(rows, _INDEX), counts, side)
+    return write_part(target, source, key, table_of(rows, _INDEX), counts, side)
 
 
 STAGE = Stage("crawl", 3, "visit", _inputs, _settings, _make)

@@ -14,7 +14,14 @@ from typing import Any
 
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.exceptions import AzureError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings, ExponentialRetry
+from azure.storage.blob import (
+    BlobBlock,
+    BlobClient,
+    BlobServiceClient,
+    ContainerClient,
+    ContentSettings,
+    ExponentialRetry,
+)
 
 from pipelines.azure_account import AzureAccount, azure_account
 from pipelines.upload import RECORD, Chunk, Content, Record, UploadError, send_at_once
@@ -86,6 +93,11 @@ def _properties(content: Content) -> dict[str, Any]:
         digest.update(content.read(chunk))
     settings = ContentSettings(content_md5=bytearray(digest.digest()))
     return {"metadata": {RECORD: content.sha256}, "content_settings": settings}
+
+
+def container_client(container: str) -> ContainerClient:
+    """The client of a container."""
+    return _service(azure_account()).get_container_client(container)
 
 
 def _blob(container: str, key: str) -> BlobClient:

@@ -151,6 +151,11 @@ def _base64(digest: bytes) -> str:
     return b64encode(digest).decode()
 
 
+def s3_client() -> Any:
+    """The client of the environment."""
+    return _client(os.environ.get("AWS_ENDPOINT_URL"))
+
+
 @functools.lru_cache(maxsize=4)
 def _client(endpoint: str | None) -> Any:
     """Credentials and region come by the vendor's usual chain; clients are safe between threads."""

@@ -107,6 +107,8 @@ def decoded_documents(run: Path) -> dict[tuple[str, str], bytes]:
     end_id = commits(run)["tokenize"].extra["tokenizer"]["end_id"]
     pieces: dict[tuple[str, str], list[tuple[int, int, list[int]]]] = defaultdict(list)
     for segment, ids in segments(run):
+        if segment["doc_id"] is None:  # taken down
+            continue
         pieces[segment["doc_id"], segment["revision"]].append((segment["start_byte"], segment["end_byte"], ids))
     texts = {}
     for identity, own in pieces.items():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from manifests.models import Source
 from pipelines import storage
 from pipelines.engine import Job, Work
 from pipelines.export.lineage import documents_of
@@ -48,8 +49,13 @@ def attribute(job: Job) -> Part:
 
 
 def write_attribution(work: Work, parts: Sequence[Part]) -> None:
+    """Writes the page for people."""
+    storage.write_bytes(storage.join(work.directory, "ATTRIBUTION.txt"), page_of(work.run.sources, parts))
+
+
+def page_of(sources: Sequence[Source], parts: Sequence[Part]) -> bytes:
     """A page for people: what each source gave, and under which licence."""
-    names = {source.id: f"{source.name}, {', '.join(source.hosts)}" for source in work.run.sources}
+    names = {source.id: f"{source.name}, {', '.join(source.hosts)}" for source in sources}
     lines = [
         "The documents of this data set were made by others. attribution/*.parquet names each, with its authors.",
         "",
@@ -57,4 +63,4 @@ def write_attribution(work: Work, parts: Sequence[Part]) -> None:
     for key, number in sorted(Counts.total([part.counts for part in parts]).extra.items()):
         source, licence = key.split("\t")
         lines.append(f"{names.get(source, source)}: {number:,} documents under {licence}")
-    storage.write_bytes(storage.join(work.directory, "ATTRIBUTION.txt"), ("\n".join(lines) + "\n").encode())
+    return ("\n".join(lines) + "\n").encode()

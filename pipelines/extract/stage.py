@@ -232,7 +232,11 @@ def _fates(job: Job) -> Iterator[dict[str, Any]]:
             elif raw.url in job.spec["withdrawn"]:
                 yield record | {"dropped": _drop(raw, job, [("withdrawn", job.spec["withdrawn"][raw.url])])}
             else:
-                yield record | _fate(raw, job, settings, poison, sandbox)
+                fate = _fate(raw, job, settings, poison, sandbox)
+                licence = (fate.get("document") or {}).get("licence") or ""
+                if taken_down.covers_licence(licence):
+                    fate = {"dropped": _drop(raw, job, [("taken_down", licence)])}
+                yield record | fate
 
 
 def _site_signals_of(texts: Mapping[str, str | None]) -> SiteSignals:
