@@ -139,7 +139,7 @@ class SourceSession:
             if refused is None:
                 return lease
             self._tried[lease.kind] -= 1
-            self._changes.unfetched.append(Unfetched(lease.url, State.EXCLUDED, *refused))
+            self.gave_up(lease, State.EXCLUDED, *refused)
 
     def conditions(self, lease: Lease) -> dict[str, str]:
         """Headers by which a server may say that what is stored is still so (RFC 9110, 13.1)."""

@@ -116,3 +116,18 @@ def test_what_is_taken_down_is_not_fetched_by_any_crawl(tmp_path: Path) -> None:
     refused = {row.url for row in outcome.not_fetched if row.reason == "taken_down"}
     assert refused >= {f"{BASE}/gone?a=1&b=2", f"{elsewhere}/b"}
     assert f"{BASE}/behind" not in {row.url for row in outcome.fetched}
+
+
+def test_the_crawl_of_a_host_that_is_taken_down_ends(tmp_path: Path) -> None:
+    """No file of it but robots.txt is asked for, and none is waited for."""
+    revisit = {"first_days": 1e-6, "shortest_days": 0.0, "longest_days": 1.0}
+    with Site({"/": page("/a"), "/a": page()}) as site:
+        first = job(tmp_path, site, source(), revisit=revisit)
+        assert crawl(first) == (0, "")
+        site.asked.clear()
+        site.offers.clear()
+        assert crawl(replace(first, generation=2, taken_down=[entry(domain=HOST)])) == (0, "")
+        assert {url.rpartition("/")[2] for url in (*site.asked, *site.offers)} == {"robots.txt"}
+    outcome = read_outcome(tmp_path / "site")
+    assert outcome.unfinished == []
+    assert {row.url for row in outcome.not_fetched if row.reason == "taken_down"} >= {f"{BASE}/", f"{BASE}/a"}
