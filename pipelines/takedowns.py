@@ -26,10 +26,10 @@ def read_list(run: Run) -> list[dict[str, str]]:
 def remember(run: Run, entries: Sequence[Mapping[str, str]]) -> None:
     """Adds entries to the list, those that are not there."""
     there = read_list(run)
-    lines = [
-        json.dumps(each, ensure_ascii=False) for each in [*there, *(each for each in entries if each not in there)]
-    ]
-    storage.write_bytes(storage.join(run.url, LIST), ("\n".join(lines) + "\n").encode())
+    fresh = [each for each in entries if each not in there]
+    if fresh:
+        lines = [json.dumps(each, ensure_ascii=False) for each in [*there, *fresh]]
+        storage.write_bytes(storage.join(run.url, LIST), ("\n".join(lines) + "\n").encode())
 
 
 def check_ended(url: str) -> None:

@@ -91,6 +91,9 @@ def test_the_same_text_from_other_urls_is_for_a_person_to_decide(run: Path, tmp_
 def test_what_cannot_be_is_one_clear_line(run: Path, tmp_path: Path) -> None:
     assert "give one of --url" in takedown(run, code=1)
     assert "no http URL" in takedown(run, "--url", "nothing", code=1)
+    rewrite = rows_of(run, "synth/part-*.parquet", ["doc_id", "parents"])[0]
+    refused = takedown(run, "--doc-id", rewrite["doc_id"], code=1)
+    assert f"{rewrite['doc_id']} is a rewrite; take down {rewrite['parents'][0]}, its parent" in refused
     assert "is not a run" in takedown(tmp_path, "--url", PAGE, code=1)
     assert "holds no export" in takedown(run, "--url", PAGE, "--bucket", str(tmp_path), code=1)
 
@@ -294,8 +297,8 @@ def test_a_takedown_that_is_killed_goes_on_with_the_same_command(
         "--yes",
     ]
     kills = 0
-    for step in range(200):
-        command = [sys.executable, "-c", _DYING, str(step % 5 + 1 if step else 0), *arguments]
+    for step in range(60):
+        command = [sys.executable, "-c", _DYING, str(step % 7 + step // 4 if step else 0), *arguments]
         done = subprocess.run(command, cwd=runs.REPOSITORY, env=environment(), capture_output=True, text=True)
         if done.returncode == 0:
             break

@@ -24,6 +24,7 @@ from pipelines.parts import Counts, Layout, Part, read_table, write_part
 from pipelines.schema import DROPPED, INDEX, SEGMENT, SHARD, table_of
 from pipelines.takedown.commits import Contents, renewed, shifted
 from pipelines.takedown.exports import Cleaning, _filtered, _mds, _megatron
+from pipelines.takedown.plan import _Search
 from pipelines.takedown.proof import batches, grams_of, pack, unpack
 from pipelines.takedown.request import RefusedError, Request
 from pipelines.takedown.rows import Removal, remove_rows
@@ -273,7 +274,14 @@ def test_a_killed_masking_is_done_again(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def cleaning(directory: Path, *ids: str) -> Cleaning:
-    return Cleaning(str(directory), pa.array(list(ids)), END, LENGTH, KEY, frozenset({"train/x.high.natural"}))
+    return Cleaning(
+        str(directory),
+        pa.array(list(ids)),
+        END,
+        LENGTH,
+        KEY,
+        {"train/x.high.natural": ["shards/train/x.high.natural/shard-00000"]},
+    )
 
 
 @pytest.mark.parametrize("unit", ["sequence", "document"])
@@ -414,3 +422,35 @@ def test_a_document_is_found_in_the_shards_that_hold_it(tmp_path: Path) -> None:
     storage.write_bytes(str(tmp_path / "_commit.json"), json.dumps(commit).encode())
     assert documents_in(str(tmp_path), pa.array([A, C, "d" * 32])) == {part.name: 2}
     assert documents_in(str(tmp_path), pa.array(["d" * 32])) == {}
+
+
+# ---------------------------------------------------------------- the removal set
+
+
+@pytest.mark.parametrize("copies_too", [False, True])
+def test_excerpts_and_rewrites_go_and_what_holds_it_stays_unless_asked(make_run, monkeypatch, copies_too: bool) -> None:
+    search = _Search(make_run(), Request((("doc_id", A),), "A", "B", copies_too))
+    told = dict.fromkeys([A, "excerpt", "copy", "holder", "other"], ("", "", "MIT"))
+    drops = [
+        ("part of the excerpt", "contained", "excerpt", "0.9"),
+        ("excerpt", "contained", A, "0.95"),
+        ("copy", "near_duplicate", A, "0.9"),
+        (A, "contained", "holder", "0.99"),
+        ("another", "duplicate", "other", "1.0"),
+    ]
+    rewrites = [("rewrite", ["excerpt"]), ("rewrite of the holder", ["holder"])]
+    monkeypatch.setattr(search, "known", lambda stages=(): iter(told.items()))
+    monkeypatch.setattr(search, "_given_up", lambda: iter(drops))
+    monkeypatch.setattr(search, "_rewrites", lambda: iter(rewrites))
+    search.find()
+    set_ = {
+        A: ("named", ""),
+        "excerpt": ("excerpt", A),
+        "part of the excerpt": ("excerpt", "excerpt"),
+        "rewrite": ("rewrite", "excerpt"),
+    }
+    if copies_too:
+        set_ |= {"copy": ("copy", A), "holder": ("copy", A), "rewrite of the holder": ("rewrite", "holder")}
+    assert search.chosen == set_
+    staying = {("copy", A): ("was given up for it", "0.9"), ("holder", A): ("holds it", "0.99")}
+    assert search.staying == ({} if copies_too else staying)

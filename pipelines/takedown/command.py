@@ -106,7 +106,17 @@ def _do(run: Run, request: Request, journal: Journal) -> None:
     _clean_tokenize(run, journal, key, ids, contents)
     for place in (run.directory("export"), *request.buckets):
         _clean_export(run, place, journal, key, ids, contents)
+    for place in (run.url, run.directory("export"), *request.buckets):
+        _remove_unfinished(place)
     _write_report(run, journal)
+
+
+def _remove_unfinished(place: str) -> None:
+    """Removes what writers that were killed have left, which may be copies of what went."""
+    for name in storage.list_files(place):
+        if name.endswith(".tmp"):
+            storage.delete(storage.join(place, name))
+    storage.abort_unfinished(place)
 
 
 def _finish(run: Run, directory: str, commit: Commit, journal: Journal, changes: Mapping[str, list[str]]) -> None:

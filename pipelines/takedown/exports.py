@@ -10,7 +10,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +38,15 @@ _ATTRIBUTION = "ATTRIBUTION.txt"
 
 @dataclass(frozen=True)
 class Cleaning:
-    """Documents that go of an export in a directory or bucket. `lists`: of whose shards some held them; `length`:
-    tokens of a sequence."""
+    """Documents that go of an export in a directory or bucket. `lists`: the shards of those lists of which
+    some held them; `length`: tokens of a sequence."""
 
     directory: str
     ids: pa.Array
     end_id: int
     length: int
     key: str
-    lists: frozenset[str] = frozenset()
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def clean_export(cleaning: Cleaning, commit: Commit, run: Run, tokenized: Mappin
     """Takes documents out of an export. `tokenized`: what the commit of tokenize says besides."""
     now = {part.name: _shard(cleaning, part) or part for part in commit.parts if part.name.startswith(SHARDS)}
     masked = {list_of(name) for name, part in now.items() if part.key == cleaning.key}
-    cleaning = replace(cleaning, lists=frozenset(masked))
+    lists = {each: [name for name in sorted(now) if list_of(name) == each] for each in masked}
+    cleaning = replace(cleaning, lists=lists)
     for part in commit.parts:
         clean = next((clean for prefix, clean in _FORMATS.items() if part.name.startswith(prefix)), None)
         if clean is not None:
@@ -215,8 +216,9 @@ def _mds(cleaning: Cleaning, part: Part) -> Part | None:
     name = part.name.removeprefix(mds.FOLDER).rpartition("/")[0]
     if name not in cleaning.lists:
         return None
-    folder = storage.join(cleaning.directory, SHARDS + name)
-    shards = [storage.join(folder, each) for each in storage.list_files(folder)]
+    if read_footer(storage.join(cleaning.directory, f"{part.name}.parquet"))["key"] == cleaning.key:
+        return part_at(cleaning.directory, part.name, cleaning.key)
+    shards = [storage.join(cleaning.directory, f"{each}.parquet") for each in cleaning.lists[name]]
     spec = {"inputs": shards, "sequence_length": cleaning.length}
     fresh = mds.write_mds(Job(mds.write_mds, cleaning.directory, part.name, cleaning.key, spec))
     for left in part.side.keys() - fresh.side.keys():

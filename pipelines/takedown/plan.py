@@ -155,16 +155,21 @@ class _Search:
         self.staying: dict[tuple[str, str], tuple[str, str]] = {}
 
     def find(self) -> None:
-        """Fills `chosen` and `staying`."""
-        for doc_id, (url, _, licence) in self.known():
+        """Fills `chosen` and `staying`. Raises RefusedError for a rewrite: its parent would be rewritten again."""
+        for doc_id, parents in self._rewrites():
+            if self._names.covers("", doc_id):
+                raise RefusedError(f"takedown: {doc_id} is a rewrite; take down {', '.join(parents)}, its parent")
+        for doc_id, (url, _, licence) in self.known(("extract", "dedup")):
             if self._names.covers(url, doc_id) or self._names.covers_licence(licence):
                 self.chosen[doc_id] = (NAMED, "")
         while self._follow():
             pass
 
-    def known(self) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    def known(
+        self, stages: Sequence[str] = ("extract", "dedup", "synth")
+    ) -> Iterator[tuple[str, tuple[str, str, str]]]:
         """Id, and URL, source and licence, of every document: of `extract`, of earlier runs, and rewrites."""
-        for stage in ("extract", "dedup", "synth"):
+        for stage in stages:
             for name, table in parts_of(self._run, stage, _IDENTITY):
                 if stage != "dedup" or name.startswith(RESTORED):
                     columns = [[value or "" for value in table[each].to_pylist()] for each in _IDENTITY]

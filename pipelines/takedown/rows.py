@@ -212,7 +212,7 @@ def _texts_of(run: Run, sources: set[str]) -> Iterator[str]:
     """The texts of sources, as extract left them."""
     directory = run.directory("extract")
     for name in storage.list_files(directory):
-        if name.startswith("part-"):
+        if name.startswith("part-") and name.endswith(".parquet"):
             table = read_table(storage.join(directory, name), ["source", "text"])
             yield from table.filter(pc.is_in(table["source"], pa.array(sorted(sources))))["text"].to_pylist()
 
@@ -221,14 +221,14 @@ def _texts_of(run: Run, sources: set[str]) -> Iterator[str]:
 
 
 def remove_steps(run: Run, stage: str, ids: pa.Array) -> list[str]:
-    """Deletes files of a stage's steps that hold documents, and what writers that were killed have left.
+    """Deletes files of a stage's steps that hold documents.
 
     Those of dedup (bands, sketches, shingles and so on) hold rows of hashes that cannot be told apart: they go whole.
     None is missed: what a later making of the stage needs, it makes again.
     """
     directory = run.directory(stage)
     names = storage.list_files(directory)
-    gone = [name for name in names if name.endswith(".tmp")]
+    gone: list[str] = []
     steps = [name for name in names if name.startswith("_") and "/" in name and not name.startswith(f"{RESPONSES}/")]
     for name in steps:
         if stage == "dedup":
