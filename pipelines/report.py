@@ -68,16 +68,16 @@ def _funnel_table(steps: Sequence[Step]) -> str:
 def _tokens(run: Run, by_stage: Mapping[str, Commit]) -> str:
     if "tokenize" not in by_stage:
         return ""
-    said = by_stage["tokenize"].extra
-    total = by_stage["tokenize"].counts.extra["tokens"]
-    padding = by_stage["tokenize"].counts.extra["padding"]
-    lists = _shares("list (category, tier, natural or synthetic)", said["lists"], total)
+    said, counts = by_stage["tokenize"].extra, by_stage["tokenize"].counts
+    total, padding, cut = (counts.extra[name] for name in ("tokens", "padding", "documents_cut"))
+    aside = {f"{name}, to validate on": number for name, number in said["validation"].items()}
+    lists = _shares("list (category, tier, natural or synthetic)", {**said["lists"], **aside}, total)
     sources = _shares("source", said["tokens_by_source"], total)
     tokenizer = said["tokenizer"]
     return (
-        f"<p>{total:,} tokens in {by_stage['tokenize'].counts.rows:,} sequences of "
-        f"{run.recipe.tokenize.sequence_length:,}; {padding:,} of padding "
-        f"({padding / max(total + padding, 1):.2%}). Vocabulary {tokenizer['vocabulary']:,}, "
+        f"<p>{total:,} tokens in {counts.rows:,} sequences of {run.recipe.tokenize.sequence_length:,}; "
+        f"{padding:,} of padding ({padding / max(total + padding, 1):.2%}); {cut:,} documents cut "
+        f"({cut / max(counts.consumed, 1):.1%}). Vocabulary {tokenizer['vocabulary']:,}, "
         f"tokenizer <code>{escaped(tokenizer['sha256'][:16])}</code>.</p>{lists}{sources}"
     )
 
