@@ -82,14 +82,14 @@ check: setup
 		"tests are skipped; with the wheel of torch 2.13.0+cpu in DIR: rm $@; PIP_FIND_LINKS=DIR make test"
 	@touch $@
 
-# Azure's storage emulator, for the tests of uploads; they are skipped where npm is missing.
+# Azure's storage emulator, for the tests of uploads; they are skipped where npm is missing, or cannot bring it.
 build/azurite/.ready: tests/azurite/package-lock.json
 	@mkdir -p $(@D)
 	@cp tests/azurite/package.json tests/azurite/package-lock.json $(@D)
-	@if command -v npm >/dev/null; then \
-		echo "setting up Azurite" && \
-		npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
-		else echo "npm is missing: the tests of uploads to Azure will be skipped"; fi
+	@command -v npm >/dev/null || echo "npm is missing: apt install npm, or the tests of uploads to Azure are skipped"
+	@! command -v npm >/dev/null || { echo "setting up Azurite"; \
+		npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; } \
+		|| echo "npm could not bring Azurite: the tests of uploads to Azure are skipped"
 
 test: check .venv/.readers build/azurite/.ready
 	$(BIN)/pytest -m "not slow" -n 2
