@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scratch.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "machine": report.machine(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": report.versions(PACKAGES),
     }
     held: list[Held] = []
     with Pool() as pool:
@@ -187,20 +186,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log(f"measuring {name}")
             results[name] = PARTS[name](inputs)
             held += results[name].pop("targets")
-    report.targets([(each.name, each.figure, each.target, each.holds) for each in held])
-    results["targets"] = [each._asdict() for each in held]
     place = options.cache / ("dedup.json" if set(PARTS) <= results.keys() else "dedup-part.json")
-    report.write(results, place)
+    code = report.settled(results, held, place, options.check)
     shutil.rmtree(scratch)
     log(f"wrote {place}")
-    return int(options.check and not all(each.holds for each in held))
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    return code
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

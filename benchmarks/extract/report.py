@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,6 +58,25 @@ def machine() -> dict[str, Any]:
         (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
     )
     return {"cpu": model, "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
+
+
+def versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """What is installed of some packages; None: it is not."""
+    found: dict[str, str | None] = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def settled(results: dict[str, Any], held: Sequence[Held], place: Path, check: bool) -> int:
+    """Print the targets, write all that was found, and return the exit code: 1 if a target that is checked is missed."""
+    targets([(each.name, each.figure, each.target, each.holds) for each in held])
+    results["targets"] = [each._asdict() for each in held]
+    write(results, place)
+    return int(check and not all(each.holds for each in held))
 
 
 def write(results: Mapping[str, Any], place: Path) -> None:
