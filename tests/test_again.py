@@ -243,4 +243,4 @@ def test_what_is_forbidden_or_taken_down_leaves_and_is_not_asked_for_again(
     (run / "takedown.jsonl").write_text('{"url": "http://a/"}\n')
     done = runs.syscorpus("extract", "--recipe", recipe, "--run", run)
     assert done.returncode == 1
-    assert "takedown.jsonl:1: must have one of url, domain, doc_id, and who, when, why" in done.stderr
+    assert "takedown.jsonl:1: must have one of url, domain, doc_id, licence, and who, when, why" in done.stderr
