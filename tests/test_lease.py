@@ -151,7 +151,7 @@ def test_a_command_whose_lease_was_taken_over_stops(bucket: str, monkeypatch: py
     with pytest.raises(LeaseError, match="its lease was taken over by process 7 on elsewhere"), held(bucket):
         other = lease.Holder("0", "elsewhere", 7, "2026-01-01T00:00:00Z")
         storage.write_bytes(f"{bucket}/{LEASE}", lease._content(other))
-        threading.Event().wait(60)  # interrupted
+        threading.Event().wait(5)  # interrupted; in a thread beside the main one, told at its end
 
 
 def test_a_command_that_cannot_renew_for_a_term_stops(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_a_command_that_cannot_renew_for_a_term_stops(bucket: str, monkeypatch: 
     monkeypatch.setattr(lease, "_TERM_S", 0.1)
     with pytest.raises(LeaseError, match="its lease could not be renewed"), held(bucket):
         monkeypatch.setattr(conditional._S3Object, "write", _out_of_reach)
-        threading.Event().wait(60)
+        threading.Event().wait(5)
 
 
 def _out_of_reach(*_: object) -> str:
