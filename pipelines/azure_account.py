@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipelines.storage import StorageError
@@ -48,6 +49,19 @@ def azure_account() -> AzureAccount:
         os.environ.get("AZURE_STORAGE_KEY") or None,
         _token(os.environ.get("AZURE_STORAGE_SAS_TOKEN")),
     )
+
+
+def credential_of(account: AzureAccount) -> Any:
+    """What signs in to an account: its key, its SAS, or whoever the environment says we are."""
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+
+    if account.key:
+        return AzureNamedKeyCredential(account.name, account.key)
+    if account.sas:
+        return AzureSasCredential(account.sas)
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential()
 
 
 def _parse(text: str) -> AzureAccount:

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from pipelines.azure_account import azure_account, credential_of
 from pipelines.storage import StorageError
 
 _TIMEOUT_S = 10
@@ -113,14 +114,8 @@ class _AzureObject:
         from azure.storage.blob import BlobServiceClient
 
         timeouts: dict[str, Any] = {"connection_timeout": _TIMEOUT_S, "read_timeout": _TIMEOUT_S, "retry_total": 3}
-        connection = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
-        if connection:
-            service = BlobServiceClient.from_connection_string(connection, **timeouts)
-        else:
-            account = os.environ.get("AZURE_STORAGE_ACCOUNT")
-            if not account:
-                raise StorageError(f"az://{container}: AZURE_STORAGE_ACCOUNT is not set")
-            service = BlobServiceClient(f"https://{account}.blob.core.windows.net", _azure_credential(), **timeouts)
+        account = azure_account()
+        service = BlobServiceClient(account.endpoint, credential_of(account), **timeouts)
         self._name = f"az://{container}/{key}"
         self._blob = service.get_blob_client(container, key)
 
@@ -206,16 +201,6 @@ class _GoogleObject:
     def _check(self, answer: Any) -> None:
         if not answer.ok:
             raise StorageError(f"{self._name}: HTTP {answer.status_code} {answer.reason}")
-
-
-def _azure_credential() -> Any:
-    """The account's key where the environment has it, else whoever the environment says we are."""
-    key = os.environ.get("AZURE_STORAGE_KEY")
-    if key:
-        return key
-    from azure.identity import DefaultAzureCredential
-
-    return DefaultAzureCredential()
 
 
 def _age(headers: Mapping[str, str], written: datetime) -> float:

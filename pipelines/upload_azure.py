@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob import (
     BlobBlock,
@@ -23,7 +22,7 @@ from azure.storage.blob import (
     ExponentialRetry,
 )
 
-from pipelines.azure_account import AzureAccount, azure_account
+from pipelines.azure_account import AzureAccount, azure_account, credential_of
 from pipelines.upload import RECORD, Chunk, Content, Record, UploadError, send_at_once
 
 #: About two minutes of backoff on throttling, 5xx and lost connections: 1, 3, 5, 9 ... s, each plus or minus a second.
@@ -107,15 +106,6 @@ def _blob(container: str, key: str) -> BlobClient:
 @functools.lru_cache(maxsize=4)
 def _service(account: AzureAccount) -> BlobServiceClient:
     """The client of an account; it is safe between threads."""
-    credential: Any
-    if account.key:
-        credential = AzureNamedKeyCredential(account.name, account.key)
-    elif account.sas:
-        credential = AzureSasCredential(account.sas)
-    else:
-        from azure.identity import DefaultAzureCredential
-
-        credential = DefaultAzureCredential()
     policy = ExponentialRetry(
         initial_backoff=1,
         increment_base=2,
@@ -125,7 +115,7 @@ def _service(account: AzureAccount) -> BlobServiceClient:
         retry_read=_RETRIES,
         retry_status=_RETRIES,
     )
-    return BlobServiceClient(account.endpoint, credential=credential, retry_policy=policy)
+    return BlobServiceClient(account.endpoint, credential=credential_of(account), retry_policy=policy)
 
 
 @contextmanager

@@ -11,16 +11,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.engine import Input, Job, Work
-from pipelines.export.sequences import Sink, ids_of, row_groups
+from pipelines.export.sequences import Sink, begins_of, ids_of, row_groups
 from pipelines.parts import Counts, Part
 from pipelines.shuffle import write_buckets
 from pipelines.tokenizer import Ids, Ints
@@ -99,9 +97,9 @@ def _sequences(table: pa.Table, ids: Ids, shard: str) -> tuple[pa.Table, Ints, I
 def _documents(table: pa.Table, ids: Ids) -> tuple[pa.Table, Ints, Ids]:
     """The documents of a shard, in the order in which their beginnings lie in it: who, their lengths, and their ids."""
     segments = table["segments"].combine_chunks()
-    of_row, told = pc.list_parent_indices(segments).to_numpy(), segments.flatten()
+    told = segments.flatten()
     tokens = told.field("tokens").to_numpy().astype(np.int64)
-    begins = _begins(tokens, of_row, len(ids) // max(1, table.num_rows))
+    begins = begins_of(table)
     named = np.flatnonzero(told.field("doc_id").is_valid().to_numpy(zero_copy_only=False))
     keys = pc.binary_join_element_wise(told.field("doc_id"), told.field("revision"), "/").take(pa.array(named))
     codes = keys.dictionary_encode().indices.to_numpy()
@@ -118,14 +116,6 @@ def _documents(table: pa.Table, ids: Ids) -> tuple[pa.Table, Ints, Ids]:
     who = told.take(pa.array(chosen[bounds]))
     columns = {"doc_id": who.field("doc_id"), "revision": who.field("revision"), "tokens": lengths}
     return pa.table(columns, schema=_OF_DOCUMENTS), lengths, np.concatenate([np.empty(0, "<i4"), *pieces], dtype="<i4")
-
-
-def _begins(tokens: Ints, of_row: npt.NDArray[Any], length: int) -> Ints:
-    """Where each segment begins in the ids of all rows: segments fill a row from the left."""
-    before = np.cumsum(tokens) - tokens
-    first = np.flatnonzero(np.diff(of_row, prepend=-1))
-    in_row = before - np.repeat(before[first], np.diff(np.append(first, len(tokens))))
-    return np.asarray(of_row * length + in_row, np.int64)
 
 
 # ---------------------------------------------------------------- the index

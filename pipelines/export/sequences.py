@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.engine import Input
-from pipelines.tokenizer import Ids
+from pipelines.tokenizer import Ids, Ints
 
 SHARDS = "shards/"
 
@@ -44,6 +44,23 @@ def ids_of(rows: pa.Table, length: int) -> Ids:
     if not (np.diff(column.offsets.to_numpy()) == length).all():
         raise storage.StorageError(f"a sequence of a shard has not {length} tokens")
     return np.ascontiguousarray(column.flatten().to_numpy(), "<i4")
+
+
+def offsets_of(lists: pa.ListArray) -> pa.Array:
+    """The offsets of lists, from 0 on: as `flatten` gives their values."""
+    offsets = lists.offsets.to_numpy()
+    return pa.array(offsets - offsets[0], pa.int32())
+
+
+def begins_of(table: pa.Table) -> Ints:
+    """Where each segment begins in the token ids of all rows: int64[segments]. Segments fill a row from the left."""
+    numbers, segments = table["input_ids"].combine_chunks(), table["segments"].combine_chunks()
+    tokens = segments.flatten().field("tokens").to_numpy().astype(np.int64)
+    rows = offsets_of(numbers).to_numpy().astype(np.int64)
+    bounds = offsets_of(segments).to_numpy().astype(np.int64)
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(tokens)])
+    begins: Ints = before[:-1] - np.repeat(before[bounds[:-1]], np.diff(bounds)) + np.repeat(rows[:-1], np.diff(bounds))
+    return begins
 
 
 class Sink:

@@ -18,7 +18,7 @@ from manifests.models import TokenizeSettings
 from pipelines import storage
 from pipelines.engine import Input, Job, Work
 from pipelines.lists import COLUMNS, lists_of
-from pipelines.parts import Counts, Part, read_table, write_part
+from pipelines.parts import Counts, Layout, Part, parquet_options, read_table, write_part
 
 FOLDER = "text/"
 _GROUP_DOCUMENTS = 200_000
@@ -114,9 +114,7 @@ def _file(directory: str, name: str, kind: str, files: dict[str, str]) -> Iterat
 
 @contextmanager
 def _parquet(path: Path) -> Iterator[Write]:
-    with pq.ParquetWriter(
-        path, _TEXT, compression="zstd", use_dictionary=False, write_statistics=False, write_page_checksum=True
-    ) as writer:
+    with pq.ParquetWriter(path, _TEXT, **parquet_options(Layout())) as writer:
         yield lambda rows: writer.write_table(rows, row_group_size=_ROW_GROUP)
 
 

@@ -26,8 +26,8 @@ from pipelines.export import mds, megatron, text
 from pipelines.export.attribution import page_of
 from pipelines.export.card import NAME as CARD
 from pipelines.export.card import card
-from pipelines.export.sequences import SHARDS, list_of, row_groups
-from pipelines.parts import Counts, Part, read_footer, read_table, write_parquet
+from pipelines.export.sequences import SHARDS, ids_of, list_of, row_groups
+from pipelines.parts import Counts, Layout, Part, parquet_options, read_footer, read_table, write_parquet
 from pipelines.run import Run
 from pipelines.shuffle import write_buckets
 from pipelines.takedown.commits import part_at
@@ -205,7 +205,7 @@ def _copy_ids(cleaning: Cleaning, name: str, of_list: str, shards: Sequence[str]
     with storage.writing(storage.join(cleaning.directory, name)) as path, path.open("wb") as sink:
         for shard in shards:
             for table in row_groups(storage.join(cleaning.directory, SHARDS + of_list, f"{shard}.parquet")):
-                sink.write(np.ascontiguousarray(table["input_ids"].combine_chunks().flatten().to_numpy(), "<i4").data)
+                sink.write(ids_of(table, cleaning.length).data)
 
 
 # ---------------------------------------------------------------- MDS
@@ -269,8 +269,7 @@ def _filter_rows(url: str, ids: pa.Array, target: Path | None) -> tuple[int, boo
         file = pq.ParquetFile(stream, page_checksum_verification=True)
         writer = None
         if target:
-            options = {"compression": "zstd", "write_page_checksum": True}
-            writer = opened.enter_context(pq.ParquetWriter(target, file.schema_arrow, **options))
+            writer = opened.enter_context(pq.ParquetWriter(target, file.schema_arrow, **parquet_options(Layout())))
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=None if target else ["doc_id"])
             kept = table.filter(pc.invert(pc.is_in(table["doc_id"], ids)))

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.engine import read_commit
-from pipelines.export.sequences import SHARDS
-from pipelines.parts import Counts, Part, add_footer, read_footer, read_table, write_parquet
+from pipelines.export.sequences import SHARDS, begins_of, offsets_of
+from pipelines.parts import Counts, Layout, Part, add_footer, parquet_options, read_footer, read_table, write_parquet
 from pipelines.takedown.commits import part_at
 
 _SPLIT = "BYTE_STREAM_SPLIT"
@@ -97,15 +97,7 @@ def _writer(path: Any, file: pq.ParquetFile, schema: pa.Schema) -> pq.ParquetWri
         group = file.metadata.row_group(0)
         columns = [group.column(number) for number in range(group.num_columns)]
         split = [each.path_in_schema for each in columns if _SPLIT in each.encodings]
-    return pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        use_dictionary=False,
-        write_statistics=False,
-        write_page_checksum=True,
-        column_encoding=dict.fromkeys(split, _SPLIT) or None,
-    )
+    return pq.ParquetWriter(path, schema, **parquet_options(Layout(split_bytes=split)))
 
 
 def _mask(table: pa.Table, ids: pa.Array, end_id: int, masked: Masked, pieces: dict[str, int]) -> pa.Table:
@@ -127,9 +119,9 @@ def _mask(table: pa.Table, ids: pa.Array, end_id: int, masked: Masked, pieces: d
     masked.bytes += int((told.field("end_byte").to_numpy() - told.field("start_byte").to_numpy())[hit].sum())
     columns = [_blank(told.field(each.name), hit) for each in told.type]
     fresh = pa.StructArray.from_arrays(columns, fields=list(told.type))
-    lists = pa.ListArray.from_arrays(_offsets(segments), fresh, type=segments.type)
+    lists = pa.ListArray.from_arrays(offsets_of(segments), fresh, type=segments.type)
     numbers = table["input_ids"].combine_chunks()
-    rows = pa.ListArray.from_arrays(_offsets(numbers), pa.array(token_ids, pa.int32()), type=numbers.type)
+    rows = pa.ListArray.from_arrays(offsets_of(numbers), pa.array(token_ids, pa.int32()), type=numbers.type)
     table = table.set_column(table.column_names.index("segments"), table.schema.field("segments"), lists)
     return table.set_column(table.column_names.index("input_ids"), table.schema.field("input_ids"), rows)
 
@@ -143,29 +135,10 @@ def _blank(column: pa.Array, hit: npt.NDArray[np.bool_]) -> pa.Array:
     return pc.if_else(pa.array(hit), pa.scalar(0, column.type), column)
 
 
-def _offsets(lists: pa.ListArray) -> pa.Array:
-    """The offsets of lists, from 0 on: as `flatten` gives their values."""
-    offsets = lists.offsets.to_numpy()
-    return pa.array(offsets - offsets[0], pa.int32())
-
-
 def _token_ids(table: pa.Table) -> Ids:
     """The token ids of all rows, one row behind the other."""
     ids: Ids = table["input_ids"].combine_chunks().flatten().to_numpy()
     return ids
-
-
-def begins_of(table: pa.Table) -> npt.NDArray[np.int64]:
-    """Where each segment begins in the token ids of all rows: int64[segments]. Segments fill a row from the left."""
-    numbers, segments = table["input_ids"].combine_chunks(), table["segments"].combine_chunks()
-    tokens = segments.flatten().field("tokens").to_numpy().astype(np.int64)
-    rows = _offsets(numbers).to_numpy().astype(np.int64)
-    bounds = _offsets(segments).to_numpy().astype(np.int64)
-    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(tokens)])
-    begins: npt.NDArray[np.int64] = (
-        before[:-1] - np.repeat(before[bounds[:-1]], np.diff(bounds)) + np.repeat(rows[:-1], np.diff(bounds))
-    )
-    return begins
 
 
 def _told(before: Counts, masked: Masked) -> Counts:

@@ -5,8 +5,10 @@ Google's buckets are not looked into: no client of them is among the project's p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines import storage
 
@@ -53,14 +55,12 @@ def _of_s3(bucket: str, prefix: str, wanted: set[str]) -> Iterator[Versions]:
         yield Versions(f"s3://{bucket}/{prefix}", 0, 1, f"its versions cannot be listed: {_line(error)}")
         return
     for key, versions in sorted(older.items()):
-        deleted, why = 0, ""
-        for version in versions:
-            try:
-                client.delete_object(Bucket=bucket, Key=key, VersionId=version)
-                deleted += 1
-            except (BotoCoreError, ClientError) as error:
-                why = _line(error)
-        yield Versions(f"s3://{bucket}/{key}", deleted, len(versions) - deleted, why)
+        delete = functools.partial(_delete_of_s3, client, bucket, key)
+        yield _deleted(f"s3://{bucket}/{key}", versions, delete, (BotoCoreError, ClientError))
+
+
+def _delete_of_s3(client: Any, bucket: str, key: str, version: str) -> None:
+    client.delete_object(Bucket=bucket, Key=key, VersionId=version)
 
 
 def _of_azure(container: str, prefix: str, wanted: set[str]) -> Iterator[Versions]:
@@ -78,14 +78,26 @@ def _of_azure(container: str, prefix: str, wanted: set[str]) -> Iterator[Version
         yield Versions(f"az://{container}/{prefix}", 0, 1, f"its versions cannot be listed: {_line(error)}")
         return
     for name, versions in sorted(older.items()):
-        deleted, why = 0, ""
-        for version in versions:
-            try:
-                client.get_blob_client(name).delete_blob(version_id=version)
-                deleted += 1
-            except AzureError as error:
-                why = _line(error)
-        yield Versions(f"az://{container}/{name}", deleted, len(versions) - deleted, why)
+        delete = functools.partial(_delete_of_azure, client, name)
+        yield _deleted(f"az://{container}/{name}", versions, delete, (AzureError,))
+
+
+def _delete_of_azure(client: Any, name: str, version: str) -> None:
+    client.get_blob_client(name).delete_blob(version_id=version)
+
+
+def _deleted(
+    url: str, versions: Sequence[str], delete: Callable[[str], None], refusals: tuple[type[Exception], ...]
+) -> Versions:
+    """Deletes versions of an object one by one; one that is refused is left, and costs no other."""
+    deleted, why = 0, ""
+    for version in versions:
+        try:
+            delete(version)
+            deleted += 1
+        except refusals as error:
+            why = _line(error)
+    return Versions(url, deleted, len(versions) - deleted, why)
 
 
 def _line(error: Exception) -> str:
