@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from filters.leaks import Leak
 from filters.leaks import verdict as counting
+from manifests.base import Bound, Rule
 from manifests.load import load_rules
-from manifests.models import Bound, FilterSettings, Rule
+from manifests.models import FilterSettings
 
 Failed = list[tuple[str, str]]
 Values = npt.NDArray[np.float64]

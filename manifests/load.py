@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from manifests.base import Rule
 from manifests.mixture import READ_ONCE, Mixture
 from manifests.models import (
     CommonRules,
@@ -27,7 +28,6 @@ from manifests.models import (
     PageManifest,
     PrivacyManifest,
     Recipe,
-    Rule,
     RuleManifest,
     Source,
 )

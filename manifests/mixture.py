@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from manifests.models import Identifier, Model
+from manifests.base import Identifier, Model
 
 Tier = Literal["high", "medium", "low"]
 Tokens = Annotated[int, Field(ge=1)]

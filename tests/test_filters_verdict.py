@@ -14,7 +14,8 @@ from filters.datatrove_rules import NAMES, failed_rules
 from filters.language import UNDETERMINED, leads, model_sha256
 from filters.stream import read_stream
 from filters.verdict import columns_of, decides, judge, rules_of
-from manifests.models import Bound, ClassifySettings, FilterSettings, LeakSettings, Rule
+from manifests.base import Bound, Rule
+from manifests.models import ClassifySettings, FilterSettings, LeakSettings
 from pipelines.classify import score
 from pipelines.schema import DOCUMENT, table_of
 
