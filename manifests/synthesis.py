@@ -32,7 +32,7 @@ class Teacher(Model):
     licence: str = Field(default="", description="of what the teacher writes")
     api: Literal["chat", "completion", "batch", "vllm"] = Field(
         default="chat",
-        description="of an OpenAI-compatible server: chat or completion, or chat as a batch; vllm: on the run's own GPUs",
+        description="of an OpenAI-compatible server: chat, completion, or chat as a batch; vllm: on the cluster's GPUs",
     )
     urls: list[str] = Field(default=[], description="of its replicas, up to and including /v1")
     api_key_variable: str = Field(default="", description="environment variable that holds the key")
@@ -109,7 +109,7 @@ class Kind(Model):
     piece_words: int = Field(default=1500, ge=50, description="a longer document is split at its headings")
     joined: bool = Field(default=False, description="the pieces of a document become one text; else one each")
     max_tokens: int = Field(default=1024, ge=16, description="of an answer")
-    expected: float = Field(default=0.5, gt=0.0, description="tokens of an answer for each of its piece")
+    expected: float = Field(default=0.5, gt=0.0, description="tokens of an answer for each of its prompt, about")
     limits: Limits = Field(default={}, description="other limits of gates, by name; null: the gate does not judge")
     example: Example
 
@@ -117,6 +117,8 @@ class Kind(Model):
     def _agrees(self) -> Kind:
         if self.seeds and (self.joined or self.needs):
             raise ValueError("seeds are neither split nor chosen")
+        if self.seeds and len(self.categories) != 1:
+            raise ValueError("texts from seeds are of one category: name it")
         return self
 
 
@@ -129,7 +131,9 @@ class KindUse(Model):
     share: Share = Field(default=1.0, description="of the documents that suit, chosen by hash of their id")
     categories: list[Identifier] = Field(default=[], description="none: those that suit the kind")
     quality: Share = Field(default=0.0, description="topic_quality of a document at least")
-    words: tuple[int, int] = Field(default=(0, 50_000), description="of a document, at least and at most")
+    words: list[int] = Field(
+        default=[0, 50_000], min_length=2, max_length=2, description="of a document, at least and at most"
+    )
     samples: int = Field(default=1, ge=1, le=64, description="answers to each request, by other seeds")
     limits: Limits = Field(default={}, description="other limits of gates, by name; null: the gate does not judge")
 
@@ -150,11 +154,22 @@ class Audit(Model):
     at_least: int = Field(default=3, ge=1, le=5, description="the mark from which an answer counts")
 
 
+class Together(Model):
+    """Which answers do not count for what others say; of those that are alike the smallest request key stays."""
+
+    alike: Share = Field(default=0.8, description="Jaccard similarity to a document or another answer")
+    same_phrase: Share = Field(
+        default=0.05, description="of a kind's answers that may begin, or end, in the same words"
+    )
+    fewest: int = Field(default=20, ge=1, description="answers that may in any case")
+
+
 class SynthSettings(Model):
     teachers: dict[Identifier, Teacher] = Field(default={}, description="by the names that kinds call them")
     kinds: list[KindUse] = Field(default=[], description="none: the stage commits zero rows")
     caps: Caps = Caps()
     audit: Audit | None = None
+    together: Together = Together()
     store: str | None = Field(
         default=None,
         description="directory of the teachers' answers, relative to the recipe, or a URL; runs that share it never "
