@@ -24,6 +24,7 @@ from pipelines.pool import Pool
 from pipelines.run import Run
 from pipelines.schema import DOCUMENT, SCHEMA_VERSION, table_of
 from tests import runs
+from tests.llama import server as llama_server
 from tests.teacher_server import Answer, TeacherServer
 
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
@@ -150,6 +151,15 @@ def azurite() -> Iterator[str]:
             yield address
         finally:
             server.terminate()
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of llama.cpp's server, up to and including /v1, with the model `random`: 8 slots of 2,048 tokens."""
+    if why := llama_server.missing():
+        pytest.skip(why)
+    with llama_server.serve(llama_server.random_model(tmp_path_factory.mktemp("llama")), context=2048) as url:
+        yield url
 
 
 @pytest.fixture
