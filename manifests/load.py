@@ -31,6 +31,7 @@ from manifests.models import (
     RuleManifest,
     Source,
 )
+from manifests.synthesis import KindError, SynthSettings, gates, load_kind
 
 # The category of plain files that nobody put into one.
 UNCATEGORISED = "uncategorised"
@@ -170,20 +171,23 @@ def _explain(model: type[BaseModel], location: Location, fault: Any) -> str:
 
 
 def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
-    """The model that holds the key at a location; steps through optional and list fields."""
+    """The model that holds the key at a location; steps through optional fields, lists and mappings."""
     current: type[BaseModel] | None = model
+    is_name = False  # of an entry of a mapping
     for step in location:
-        if isinstance(step, int):
+        if isinstance(step, int) or is_name:
+            is_name = False
             continue
         field = current.model_fields.get(step) if current else None
         current = next(_models_in(field.annotation), None) if field else None
+        is_name = field is not None and typing.get_origin(field.annotation) is dict
     return current
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, list):
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, list, dict):
         for argument in typing.get_args(annotation):
             yield from _models_in(argument)
 
@@ -196,6 +200,13 @@ def load_categories() -> list[str]:
     """The ids of the 15 categories, from `taxonomy.yaml`."""
     value, _ = _read_yaml(Path(__file__).with_name("taxonomy.yaml"))
     return list(value["categories"])
+
+
+@cache
+def category_definitions() -> Mapping[str, str]:
+    """What each of the 15 categories is, by its id."""
+    value, _ = _read_yaml(Path(__file__).with_name("taxonomy.yaml"))
+    return {name: told["definition"] for name, told in value["categories"].items()}
 
 
 @cache
@@ -362,9 +373,8 @@ def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
         faults.append(f"{at('fallback')}: there is no {file.parent / recipe.fallback}")
     if not recipe.crawl.contact and any(source.farm is None for source in sources):
         faults.append(f"{at('crawl')}.contact: is missing; a real site is asked only by someone who can be reached")
-    teacher = recipe.synth.teacher
-    if teacher and teacher.api_key_variable and teacher.api_key_variable not in os.environ:
-        faults.append(f"{at('synth', 'teacher', 'api_key_variable')}: {teacher.api_key_variable} is not set")
+    faults += _check_teachers(recipe.synth, file.parent, at)
+    faults += _check_kinds(recipe.synth, file.parent, at)
     if faults:
         raise ManifestError(faults)
     return LoadedRecipe(recipe, tuple(sources), file)
@@ -390,6 +400,41 @@ def _check_limits(settings: FilterSettings, at: typing.Callable[..., str]) -> li
         if category not in categories:
             where = at("filter", "limits_by_category", category)
             faults.append(f"{where}: must be one of {', '.join(categories)}")
+    return faults
+
+
+def _check_teachers(synth: SynthSettings, base: Path, at: typing.Callable[..., str]) -> list[str]:
+    """A fault for each key that is not set, and each tokenizer that is not there."""
+    faults = []
+    for name, teacher in synth.teachers.items():
+        variable, tokenizer = teacher.api_key_variable, teacher.tokenizer
+        if variable and variable not in os.environ:
+            faults.append(f"{at('synth', 'teachers', name, 'api_key_variable')}: {variable} is not set")
+        if tokenizer and not (base / tokenizer).is_file():
+            faults.append(f"{at('synth', 'teachers', name, 'tokenizer')}: there is no {base / tokenizer}")
+    return faults
+
+
+def _check_kinds(synth: SynthSettings, base: Path, at: typing.Callable[..., str]) -> list[str]:
+    """A fault for each kind that cannot be read or used, and each gate or category that nobody knows."""
+    faults = []
+    known = [rule.name for rule in gates()]
+    categories = load_categories()
+    for index, use in enumerate(synth.kinds):
+        where = at("synth", "kinds", index)
+        try:
+            kind = load_kind(use.kind, base)
+        except KindError as error:
+            faults.append(f"{where}: {error}")
+            continue
+        if kind.seeds and use.documents is None:
+            faults.append(f"{where}: {kind.name} is made from seeds: say how many (documents)")
+        for name in (*kind.limits, *use.limits):
+            if name not in known:
+                faults.append(f"{where}: there is no gate {name!r}; there are {', '.join(known)}")
+        for name in (*kind.categories, *use.categories):
+            if name not in categories:
+                faults.append(f"{where}: category {name!r} must be one of {', '.join(categories)}")
     return faults
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from manifests.base import Identifier, Limits, Model, Rule, Share
+from manifests.synthesis import SynthSettings
 
 DatatroveFilter = Literal["gopher_repetition", "gopher_quality", "c4_quality", "fineweb_quality"]
 
@@ -519,41 +520,6 @@ class FilterSettings(Model):
         default=["email", "phone", "person", "username", "ip", "mac", "secret"],
         description="what placeholders take the place of",
     )
-
-
-class Teacher(Model):
-    """An OpenAI-compatible server. The key is read from the environment, never from the file."""
-
-    url: str = Field(description="base URL, up to and including /v1")
-    model: str
-    api_key_variable: str = Field(default="", description="environment variable that holds the key")
-    licence: str = Field(default="", description="of what the teacher writes")
-    temperature: float = Field(default=0.0, ge=0.0, le=2.0)
-    max_tokens: int = Field(default=1024, ge=16)
-    timeout_s: float = Field(default=120.0, gt=0.0)
-    concurrency: int = Field(default=8, ge=1, le=1024)
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, url: str) -> str:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise ValueError(f"{url!r} is not an http or https URL")
-        return url
-
-
-class SynthSettings(Model):
-    teacher: Teacher | None = Field(default=None, description="none: the stage commits zero rows")
-    kinds: list[Literal["faq", "tutorial", "summary"]] = ["faq"]
-    max_documents: int = Field(default=100, ge=0, description="parents, chosen by hash of their id")
-    max_document_words: int = Field(default=2000, ge=1)
-    max_copy_share: Share = Field(default=0.8, description="word 5-grams of a rewrite that stand in its parent")
-
-    @field_validator("kinds")
-    @classmethod
-    def _each_once(cls, kinds: list[str]) -> list[str]:
-        if len(set(kinds)) < len(kinds):
-            raise ValueError("a kind stands twice")
-        return kinds
 
 
 class TrainTokenizer(Model):

@@ -20,6 +20,7 @@ from pipelines.train_classifier import GENERATED, Cues, Training
 
 TASKS = ("category", "relevance", "quality")
 _QUALITY_DOCUMENTS = 1_500
+_GOOD = 3  # from which a mark of 1 to 5 says yes
 _THREADS = 700  # system documents that relevance reads as threads too
 _WORD = re.compile(r"\S+")
 _COLUMNS = ("category", "source", "name", "title", "method", "generator", "text")
@@ -28,7 +29,8 @@ _COLUMNS = ("category", "source", "name", "title", "method", "generator", "text"
 def read_documents(places: Sequence[str], most: int) -> list[Labelled]:
     """Documents of folders (CATEGORY/SOURCE), Parquet files, and runs whose documents classify has scored.
 
-    A table needs `category`, `source` and `text`; an address is its `name` or its `url`.
+    A table needs `category`, `source` and `text`; an address is its `name` or its `url`. In one that `syscorpus label`
+    made, a teacher's relevance and quality are labels, too.
     """
     found: list[Labelled] = []
     for place in map(Path, places):
@@ -44,7 +46,11 @@ def read_documents(places: Sequence[str], most: int) -> list[Labelled]:
 def _of_table(path: Path) -> list[Labelled]:
     rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     return [
-        Labelled(**{name: row.get(name) or "" for name in _COLUMNS} | {"name": row.get("name") or row.get("url") or ""})
+        Labelled(
+            **{name: row.get(name) or "" for name in _COLUMNS} | {"name": row.get("name") or row.get("url") or ""},
+            relevance=row.get("relevance") if "teacher" in row else None,
+            quality=row.get("quality") if "teacher" in row else None,
+        )
         for row in rows
         if row["text"]
     ]
@@ -83,7 +89,7 @@ def _category(documents: Sequence[Labelled], cues: Path | None) -> Training:
 def _relevance(documents: Sequence[Labelled], other: Sequence[str], cues: Path | None) -> Training:
     """Words alone, and system documents as threads too: a form is of no field, whatever forms the examples have."""
     known, foreign = _known(), set(other)
-    system = [each.category in known and each.source not in foreign for each in documents]
+    system = [_is_system(each, known) and each.source not in foreign for each in documents]
     draw = random.Random(1)
     real = [each for each, is_system in zip(documents, system, strict=True) if is_system]
     asked = [
@@ -93,6 +99,11 @@ def _relevance(documents: Sequence[Labelled], other: Sequence[str], cues: Path |
     labels = [*("system" if each else "other" for each in system), *("system" for _ in asked)]
     return Training([*documents, *asked], labels, ("other", "system"), _listed(cues), corrects=("words",),
         correction=CorrectionSettings(sources=12, cues=0.5, weight=0.5))  # fmt: skip
+
+
+def _is_system(document: Labelled, known: set[str]) -> bool:
+    """By what somebody said of it, else by its category."""
+    return document.category in known if document.relevance is None else document.relevance >= _GOOD
 
 
 def _thread(document: Labelled, draw: random.Random) -> str:
@@ -109,9 +120,10 @@ def _thread(document: Labelled, draw: random.Random) -> str:
 
 
 def _quality(documents: Sequence[Labelled]) -> Training:
-    """Real documents, and what becomes of them on a bad site: `DEGRADATIONS`, each by turns."""
+    """Real documents, and what becomes of them on a bad site: `DEGRADATIONS`, by turns; and what was called poor."""
     known = _known()
-    real = [each for each in documents if each.category in known]
+    real = [each for each in documents if each.category in known and (each.quality or _GOOD) >= _GOOD]
+    poor = [each for each in documents if each.quality is not None and each.quality < _GOOD]
     draw = random.Random(1)
     chosen = draw.sample(real, min(len(real), _QUALITY_DOCUMENTS))
     bad = [
@@ -119,6 +131,7 @@ def _quality(documents: Sequence[Labelled]) -> Training:
         for each, degrade in zip(chosen, cycle(DEGRADATIONS), strict=False)
         if len(each.text) > 400
     ]
+    bad += poor
     return Training([*chosen, *bad], ["keep"] * len(chosen) + ["drop"] * len(bad), ("drop", "keep"))
 
 

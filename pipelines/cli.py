@@ -67,12 +67,17 @@ def _parser() -> argparse.ArgumentParser:
             stage.add_argument(
                 "--status", action="store_true", help="fetch nothing: say where the crawl of each source stands"
             )
+        if name == "synth":
+            stage.add_argument(
+                "--plan", action="store_true", help="ask nothing: say which requests there are, and what they will cost"
+            )
         if name == "filter":
             stage.add_argument(
                 "--what-if",
                 action="store_true",
                 help="make nothing: say what the recipe's filter would keep and drop of a run that is made",
             )
+    _add_label(commands)
     _add_train_classifier(commands)
     _add_train_tokenizer(commands)
     _add_sources(commands)
@@ -177,6 +182,18 @@ def _add_mix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     mix.add_argument("--budget", type=_tokens, metavar="N", help="tokens of all stages together, as 1e9")
 
 
+def _add_label(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    label = commands.add_parser(
+        "label",
+        help="category, relevance and quality of a sample of documents, by a teacher",
+        description="Has a teacher of the recipe label a sample of what classify made, for train-classifier.",
+    )
+    _add_run_options(label, required=True)
+    label.add_argument("--teacher", required=True, metavar="NAME", help="one of synth.teachers")
+    label.add_argument("--documents", type=_positive, default=1000, metavar="N", help="(default: 1000)")
+    label.add_argument("--output", required=True, metavar="FILE", help="the labelled documents, FILE.parquet")
+
+
 def _add_train_classifier(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = commands.add_parser(
         "train-classifier",
@@ -275,11 +292,13 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
     signal.signal(signal.SIGINT, pool.on_interrupt)
     if options.command == "run":
         return commands.run_all(options.recipe, options.run, options.workers, options.against, options.again)
+    if options.command == "label":
+        return commands.label(options)
     if bool(options.input) != bool(options.output):
         parser.error("--input and --output go together")
     if options.input:
-        if options.run:
-            parser.error("give --run, or --input and --output")
+        if options.run or getattr(options, "plan", False):
+            parser.error("give --run, or --input and --output" if options.run else "--plan needs --recipe and --run")
         return commands.run_alone(options.command, options.input, options.output, options.recipe, options.workers)
     if options.command == "crawl" and options.status:
         return _print_status(options, parser)
@@ -349,6 +368,8 @@ def _run_stage(options: argparse.Namespace) -> int:
 
     if options.command == "filter" and options.what_if:
         return commands.ask_what_if(options.recipe, options.run)
+    if options.command == "synth" and options.plan:
+        return commands.plan_synth(options.recipe, options.run, options.workers)
     against = getattr(options, "against", [])  # which the stages before dedup do not have
     again = getattr(options, "again", False)  # which only crawl has
     return commands.run_one(options.command, options.recipe, options.run, options.workers, against, again)

@@ -22,7 +22,7 @@ from manifests.models import (
     Source,
     TrainTokenizer,
 )
-from pipelines import classify, crawl, filter, storage, synth
+from pipelines import classify, crawl, filter, storage
 from pipelines.dedup import stage as dedup
 from pipelines.dedup.against import snapshots
 from pipelines.engine import Commit, Stage, StageError, Work, is_current, run_stage
@@ -33,6 +33,8 @@ from pipelines.lease import held
 from pipelines.pool import Pool
 from pipelines.run import ALONE, STAGES, Run
 from pipelines.schema import SCORES
+from pipelines.synth import plan_text
+from pipelines.synth import stage as synth
 from pipelines.takedowns import check_ended
 from pipelines.tokenize import stage as tokenize
 from pipelines.tokenize.fill import sentinels
@@ -78,11 +80,19 @@ def run_one(
     loaded = _checked(recipe_path, url)
     with held(url), Pool(workers) as pool:
         run = _open_run(loaded, url, pool, against, again)
-        for before in STAGES[: STAGES.index(stage)]:
-            if before in _needed(run, stage) and is_current(Work(run, _STAGES[before], pool)) is None:
-                raise StageError(f"{stage}: {before} is not committed for this recipe; run `syscorpus {before}` first")
+        _check_made(run, stage, pool)
         commits, _ = _make_stages(run, (stage,), pool)
     print(render(funnel(commits)))
+    return 0
+
+
+def plan_synth(recipe_path: str, url: str, workers: int | None) -> int:
+    """What the teachers of a recipe would be asked, and what it would cost; makes the plan, and asks nothing."""
+    loaded = _checked(recipe_path, url)
+    with held(url), Pool(workers) as pool:
+        run = _open_run(loaded, url, pool, (), False)
+        _check_made(run, "synth", pool)
+        print(plan_text.answer(Work(run, synth.STAGE, pool)))
     return 0
 
 
@@ -125,6 +135,17 @@ def ask_what_if(recipe_path: str, url: str) -> int:
     return 0
 
 
+def label(options: argparse.Namespace) -> int:
+    """A teacher's labels of a sample of what classify made; prints how many of which category."""
+    from pipelines.synth.label import Sample, label
+
+    loaded = _checked(options.recipe, options.run)
+    sample = Sample(options.teacher, options.documents, options.output)
+    with held(options.run), Pool(options.workers) as pool:
+        print(label(_run_of(loaded, options.run, ()), sample, pool))
+    return 0
+
+
 def train_classifier(options: argparse.Namespace) -> int:
     """A model of labelled documents, written with its card; prints how well it does on held-out sources."""
     from pipelines.classifier_tasks import read_documents, training_of
@@ -163,6 +184,13 @@ def _make_stages(run: Run, names: Sequence[str], pool: Pool) -> tuple[list[Commi
         any_made |= made
         print(_line(commit, made), file=sys.stderr)
     return commits, any_made
+
+
+def _check_made(run: Run, stage: str, pool: Pool) -> None:
+    """Raises StageError where a stage before is not committed as the recipe has it."""
+    for before in STAGES[: STAGES.index(stage)]:
+        if before in _needed(run, stage) and is_current(Work(run, _STAGES[before], pool)) is None:
+            raise StageError(f"{stage}: {before} is not committed for this recipe; run `syscorpus {before}` first")
 
 
 def _line(commit: Commit, made: bool) -> str:
@@ -219,6 +247,9 @@ def _open_run(loaded: LoadedRecipe, url: str, pool: Pool, against: Sequence[str]
 def _run_of(loaded: LoadedRecipe, url: str, against: Sequence[str]) -> Run:
     """The run of a recipe, compared with other earlier runs than it names where some are given."""
     recipe = loaded.recipe
+    if recipe.synth.store and not storage.is_remote(recipe.synth.store):  # the run will be read without its recipe
+        place = str((loaded.path.parent / recipe.synth.store).resolve())
+        recipe = recipe.model_copy(update={"synth": recipe.synth.model_copy(update={"store": place})})
     if against:
         named = [each if storage.is_remote(each) else str(Path(each).resolve()) for each in against]
         recipe = recipe.model_copy(update={"dedup": recipe.dedup.model_copy(update={"against": named})})

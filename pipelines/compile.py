@@ -18,6 +18,7 @@ from pipelines.classify import score
 from pipelines.lists import orders
 from pipelines.schema import DOCUMENT, table_of
 from pipelines.tokenizer import TextTokenizer, train
+from synth.gates import measure
 
 _TEXT = "# One\n\nTwo three four five six.\n"
 _MANY = 66  # documents of a component that is a large one
@@ -62,3 +63,4 @@ if __name__ == "__main__":
     score(table_of([row], DOCUMENT), ClassifySettings())
     compile_dedup()
     compile_tokenize()
+    measure(pa.array([_TEXT], pa.large_string()), pa.array([_TEXT], pa.large_string()))

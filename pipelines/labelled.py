@@ -21,7 +21,10 @@ _TABLES = ("Posts.xml", "Comments.xml", "Users.xml")
 
 @dataclass(frozen=True)
 class Labelled:
-    """A document for training: what a model reads, and what it shall learn. `name` is its URL or its path."""
+    """A document for training: what a model reads, and what it shall learn. `name` is its URL or its path.
+
+    `relevance` and `quality`: from 1 to 5, where somebody has said so.
+    """
 
     category: str
     source: str
@@ -30,6 +33,8 @@ class Labelled:
     method: str
     generator: str
     text: str
+    relevance: int | None = None
+    quality: int | None = None
 
 
 def read_labelled(folder: Path, most: int) -> Iterator[Labelled]:

@@ -19,6 +19,9 @@ from pipelines.run import STAGES, Run
 from pipelines.web_page import escaped, html_table, sample, web_page, with_commas
 
 _SAMPLES = 3
+_SPENT = (
+    "requests", "answered", "accepted", "prompt_tokens", "cached_tokens", "completion_tokens", "accepted_tokens",
+)  # fmt: skip
 
 
 def write_report(url: str) -> str:
@@ -44,6 +47,7 @@ def _page(run: Run, commits: Sequence[Commit]) -> str:
         ("Licences", _licences(run, by_stage)),
         ("What was lost, by reason", _reasons(commits)),
         ("Earlier runs", _earlier(by_stage)),
+        ("Teachers", _teachers(by_stage)),
         ("Boilerplate of sources", _boilerplate(run, by_stage)),
         ("Samples of what was kept", _kept_samples(run, by_stage)),
         ("Samples of what was lost", _lost_samples(run, commits)),
@@ -163,6 +167,28 @@ def _earlier(by_stage: Mapping[str, Commit]) -> str:
         f"<p>Compared with {len(said['against'])} earlier runs: {said['superseded']:,} of their documents leave for "
         f"new ones (<code>dedup/superseded</code> says which), and {said['restored']:,} that they had given up for one "
         "of these come with this run.</p>"
+    )
+
+
+def _teachers(by_stage: Mapping[str, Commit]) -> str:
+    """What each kind of text cost by each teacher, and what came of it."""
+    ledger = by_stage["synth"].extra.get("ledger") if "synth" in by_stage else None
+    if not ledger:
+        return "<p class=soft>No teacher was asked.</p>"
+    rows = [
+        [
+            escaped(row["kind"]),
+            f"{escaped(row['teacher'])}<br><small>{escaped(row['model'])}</small>",
+            *(with_commas(row[name]) for name in _SPENT),
+            "" if row["money"] is None else f"{row['money']:,.4f}",
+            "" if row["per_thousand"] is None else f"{row['per_thousand']:,.5f}",
+        ]
+        for row in ledger
+    ]
+    head = ["kind", "teacher", *(name.replace("_", " ") for name in _SPENT), "cost", "per 1,000 accepted tokens"]
+    return html_table(head, rows, numeric=range(2, len(head))) + (
+        "<p class=soft>Tokens as the teacher counts them; cost by the recipe's prices, answers of earlier runs "
+        "included. A request is accepted if the text that it is part of is in the corpus.</p>"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,10 @@ import pyarrow.parquet as pq
 
 from filters.verdict import columns_of, measured
 from pipelines import storage
-from pipelines.engine import Commit, read_commit
+from pipelines.engine import read_commit
 from pipelines.parts import read_table
 from pipelines.run import Run
 from pipelines.shuffle import bucket_of
-from synth import client, prompts
 
 _EXTRACTED = (
     "method", "generator", "found", "date", "authors", "canonical", "licence_stated",
@@ -113,40 +113,14 @@ def _listed(run: Run, document: Mapping[str, Any], row: Mapping[str, Any] | None
 
 
 def _written(run: Run, document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Who wrote a rewrite, asked what: the key of the request is told where the store has its answer."""
+    """Who wrote a rewrite, asked what, and what its gates measured."""
     commit = read_commit(run.directory("synth"))
-    if commit is None:
-        return None
-    teacher = commit.settings.get("teacher") or {}
-    told = {
-        "teacher": teacher.get("model"),
-        "prompt": document["kind"],
-        "prompt_version": commit.settings.get("prompts"),
-    }
-    return {**told, "request": _request(run, commit, document)}
-
-
-def _request(run: Run, commit: Commit, document: Mapping[str, Any]) -> str | None:
-    """The key of the request, made again from the parent's text as it is; None where the store has no answer to it."""
-    teacher = run.recipe.synth.teacher
-    if teacher is None or commit.settings.get("prompts") != prompts.VERSION:
-        return None
-    for parent in document["parents"]:
-        row = _parent_row(run, parent)
-        if row is not None:
-            asked = client.request_of(teacher, prompts.messages_for(document["kind"], row["title"], row["text"]))
-            key = client.request_key(asked)
-            if storage.exists(storage.join(run.directory("synth"), "_responses", key[:2], f"{key}.json")):
-                return key
-    return None
-
-
-def _parent_row(run: Run, doc_id: str) -> dict[str, Any] | None:
-    commit = read_commit(run.directory("filter"))
     for part in commit.parts if commit else ():
-        url = storage.join(run.directory("filter"), f"{part.name}.parquet")
-        at = read_table(url, ["doc_id"])["doc_id"].index(doc_id).as_py()
-        if at >= 0:
-            row: dict[str, Any] = read_table(url, ["title", "text"]).slice(at, 1).to_pylist()[0]
-            return row
+        relative = f"provenance/{part.name}.parquet"
+        if relative in part.side:
+            table = read_table(storage.join(run.directory("synth"), relative))
+            at = table["doc_id"].index(document["doc_id"]).as_py()
+            if at >= 0:
+                row: dict[str, Any] = table.slice(at, 1).to_pylist()[0]
+                return {**row, "gates": dict(row["gates"] or ()), "parameters": json.loads(row["parameters"])}
     return None

@@ -159,8 +159,14 @@ def _filter(told: Mapping[str, Any]) -> str:
 
 
 def _synth(told: Mapping[str, Any]) -> str:
-    request = f", request {told['request']}" if told["request"] else ""
-    return f"{told['prompt']} by {told['teacher']}, prompts of version {told['prompt_version']}{request}"
+    revision = f" {told['revision']}" if told["revision"] else ""
+    licence = told["teacher_licence"] or "licence unknown"
+    gates = ", ".join(f"{name} {value:.3g}" for name, value in told["gates"].items() if value)
+    keys = ", ".join(told["request_keys"])
+    return (
+        f"{told['kind']} by {told['model']}{revision} ({licence}), prompt {told['prompt_sha256'][:16]}, "
+        f"request {keys}; gates measured {gates or 'nothing'}"
+    )
 
 
 def _tokenize(told: Mapping[str, Any]) -> str:

@@ -13,9 +13,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
+from manifests.synthesis import gates
 from tests import runs
 from tests.teacher_server import REWRITE, Answer, TeacherServer, completion
 
+_NO_LIMITS = {rule.name: None for rule in gates()}
 WORD = ("--who", "A. Reader", "--why", "asked by mail")
 
 
@@ -31,7 +33,11 @@ def write_recipe(directory: Path, teacher: TeacherServer, **settings: Any) -> Pa
     before, one, behind = (runs.SMALL.parent.parent / "farm" / "small.yaml").read_text().partition("id: small_libring")
     (directory / "sites.yaml").write_text(before + one + behind.replace("CC-BY-4.0", "MIT", 1))
     recipe["manifests"] = ["sites.yaml"]
-    recipe["synth"] = {"teacher": {"url": teacher.url, "model": "m"}, "max_documents": 60}
+    recipe["synth"] = {
+        "teachers": {"m": {"urls": [teacher.url], "model": "m"}},
+        "kinds": [{"kind": "faq", "teacher": "m", "limits": _NO_LIMITS}],
+        "together": {"alike": 1.0, "same_phrase": 1.0},
+    }
     recipe["tokenize"] |= {"shard_tokens": 4096, "validation": 0.1}
     recipe["export"] = {"formats": ["shards", "megatron", "mds", "text"], "text": "jsonl"}
     path = directory / "recipe.yaml"

@@ -24,10 +24,15 @@ Answer = tuple[int, bytes | None, dict[str, str]]
 NOW = {"Retry-After": "0"}
 
 
-def completion(text: str | None, finish: str = "stop") -> Answer:
-    """A chat completion with one choice."""
+def completion(text: str | None, finish: str = "stop", usage: tuple[int, int, int] | None = None) -> Answer:
+    """A chat completion with one choice; `usage`: tokens of the prompt, of it cached, and written."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
-    return 200, json.dumps({"id": "x", "object": "chat.completion", "choices": [choice]}).encode(), NOW
+    told: dict[str, Any] = {"id": "x", "object": "chat.completion", "choices": [choice]}
+    if usage:
+        prompt, cached, written = usage
+        details = {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
+        told["usage"] = {**details, "prompt_tokens_details": {"cached_tokens": cached}}
+    return 200, json.dumps(told).encode(), NOW
 
 
 def error(status: int, message: str = "no") -> Answer:

@@ -109,7 +109,7 @@ def test_secrets_and_mailboxes_leave_and_placeholders_stay(run: Path) -> None:
 def test_synth_commits_zero_rows_and_says_why(run: Path) -> None:
     commit = runs.commits(run)["synth"]
     assert commit.counts.rows == 0
-    assert "no teacher" in commit.extra["note"]
+    assert "asks for no kinds" in commit.extra["note"]
 
 
 def test_the_report_is_one_page_without_network(run: Path) -> None:

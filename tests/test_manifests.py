@@ -76,10 +76,10 @@ def test_a_preset_says_what_the_recipe_does_not(tmp_path):
             ],
         ),
         (
-            "synth: {teacher: {url: http://t/v1, model: m,\n  key: k}}\n",
-            ["recipe.yaml:4: synth.teacher.key: unknown key; allowed here: api_key_variable, concurrency, licence,"],
+            "synth: {teachers: {t: {urls: [http://t/v1], model: m,\n  key: k}}}\n",
+            ["recipe.yaml:4: synth.teachers.t.key: unknown key; allowed here: api, api_key_header, api_key_variable,"],
         ),
-        ("synth: {teacher: {url: http://t/v1}}\n", ["recipe.yaml:3: synth.teacher.model: is missing"]),
+        ("synth: {teachers: {t: {urls: [http://t/v1]}}}\n", ["recipe.yaml:3: synth.teachers.t.model: is missing"]),
         ("parts: '16'\n", ["recipe.yaml:3: parts: must be a valid integer, not '16'"]),
         ("crawl: {contact: [a]}\n", ["recipe.yaml:3: crawl.contact: must be a valid string"]),
         (
@@ -91,8 +91,8 @@ def test_a_preset_says_what_the_recipe_does_not(tmp_path):
         ("dedup: {threshold: 1.5}\n", ["recipe.yaml:3: dedup.threshold: must be less than or equal to 1, not 1.5"]),
         ("dedup: {threshold: .nan}\n", ["recipe.yaml:3: dedup.threshold: must be"]),
         (
-            "synth:\n  kinds: [faq,\n    poem]\n",
-            ["recipe.yaml:5: synth.kinds.1: must be 'faq', 'tutorial' or 'summary', not"],
+            "synth:\n  teachers: {t: {urls: [http://t/v1], model: m}}\n  kinds:\n  - {kind: faq, teacher: u}\n",
+            ["recipe.yaml:3: synth: teacher 'u' is not among teachers (t)"],
         ),
         ("dedup: {bands: null}\n", ["recipe.yaml:3: dedup: give both bands and rows, or neither"]),
         ("tokenize: {tokenizer: t, train: {}}\n", ["recipe.yaml:3: tokenize: give tokenizer or train, not both"]),
@@ -220,11 +220,11 @@ def test_a_real_site_needs_a_contact(tmp_path):
 
 def test_the_variable_of_an_api_key_must_be_set(tmp_path, monkeypatch):
     monkeypatch.delenv("TEACHER_KEY", raising=False)
-    teacher = "synth:\n  teacher:\n    url: http://localhost/v1\n    model: m\n    api_key_variable: TEACHER_KEY\n"
+    teacher = "synth:\n  teachers:\n    t:\n      urls: [http://localhost/v1]\n      model: m\n      api_key_variable: TEACHER_KEY\n"
     path = write(tmp_path, RECIPE + teacher)
-    assert faults(path) == ["recipe.yaml:7: synth.teacher.api_key_variable: TEACHER_KEY is not set"]
+    assert faults(path) == ["recipe.yaml:8: synth.teachers.t.api_key_variable: TEACHER_KEY is not set"]
     monkeypatch.setenv("TEACHER_KEY", "k")
-    assert load_recipe(path).recipe.synth.teacher
+    assert load_recipe(path).recipe.synth.teachers
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,11 @@ def test_one_id_in_two_manifests_is_refused(tmp_path):
 
 
 def test_a_teacher_url_that_is_none_is_refused(tmp_path):
-    assert len(faults(write(tmp_path, RECIPE + "synth: {teacher: {url: nowhere, model: m}}\n"))) == 1
+    assert len(faults(write(tmp_path, RECIPE + "synth: {teachers: {t: {urls: [nowhere], model: m}}}\n"))) == 1
+
+
+_TWICE = "synth: {teachers: {t: {urls: [http://t/v1], model: m}}, kinds: [{kind: faq, teacher: t}, {kind: faq, teacher: t}]}\n"
 
 
 def test_a_kind_given_twice_is_refused(tmp_path):
-    assert len(faults(write(tmp_path, RECIPE + "synth: {kinds: [faq, faq]}\n"))) == 1
+    assert len(faults(write(tmp_path, RECIPE + _TWICE))) == 1

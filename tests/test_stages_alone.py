@@ -104,7 +104,7 @@ def test_filter_tokenize_and_export_follow_on_each_other(plain: Path, tmp_path: 
 
 
 def test_synth_alone_without_a_teacher_says_so(plain: Path, tmp_path: Path) -> None:
-    assert "names no teacher" in _alone("synth", tmp_path / "out", plain / "a.parquet")
+    assert "asks for no kinds" in _alone("synth", tmp_path / "out", plain / "a.parquet")
 
 
 def test_extract_alone_reads_pages_and_markdown(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_the_proof_would_have_found_them_in_every_store(run: Path, cleaned: Path
     assert scan.proof.left
     found = [str(Path(place).relative_to(run)) for place in scan.proof.found]
     stores = ("crawl/small_storage/", "extract/_records/", "extract/part", "classify/part", "dedup/part", "filter/part", "synth/part",
-              "synth/_responses/", "tokenize/shards/", "dataset/shards/", "dataset/megatron/", "dataset/mds/", "dataset/text/")  # fmt: skip
+              "synth/_plan/", "synth/_answered/", "synth/_judged/", "tokenize/shards/", "dataset/shards/", "dataset/megatron/", "dataset/mds/", "dataset/text/")  # fmt: skip
     assert [store for store in stores if not any(name.startswith(store) for name in found)] == []
     again = Scan(read_run(str(cleaned)), collect(before, pa.array(sorted(_ids(cleaned)))))
     again.run()

@@ -157,6 +157,16 @@ def _contents(
             ("source", "documents", "tokens"),
             [(name, number, by_source.get(name, 0)) for name, number in numbers["source"].items()],
         ),
+        *_teachers(numbers["teacher"]),
+    ]
+
+
+def _teachers(numbers: Mapping[str, int]) -> list[str]:
+    if not numbers:
+        return []
+    return [
+        "Rewrites, which models wrote from these documents, under the licence of each model's output besides:",
+        _table(("teacher, licence", "documents"), list(numbers.items())),
     ]
 
 

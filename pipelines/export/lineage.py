@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,8 +29,13 @@ _TOLD = (
     "title", "language", "parents", "kind", "cluster_id", "copies", "edits",
 )  # fmt: skip
 
+# Of a rewrite: who wrote it (model, revision, licence), and asked what; null of what people wrote.
+_WRITTEN = pa.schema(
+    [("teacher", pa.string()), ("prompt_sha256", pa.string()), ("request_keys", pa.list_(pa.string()))]
+)
+
 #: What the card of an export counts documents by.
-COUNTED = ("category", "licence", "source", "language")
+COUNTED = ("category", "licence", "source", "language", "teacher")
 
 
 def documents_of(run: Run) -> list[Input]:
@@ -47,6 +53,13 @@ def records_of(run: Run, documents: Input) -> list[tuple[Input, str | None]]:
     earlier, named = snapshots(run)[number], run.recipe.dedup.against[number]
     records = _beside(earlier.run, "extract", "records") if documents.rows else []
     return [(replace(each, name=f"against-{number}/{each.name}"), named) for each in records]
+
+
+def _written_of(run: Run, documents: Input) -> list[Input]:
+    """The table of who wrote the documents of a part of rewrites."""
+    stage, _, name = documents.name.partition("/")
+    beside = _beside(run, "synth", "provenance") if stage == "synth" else []
+    return [each for each in beside if each.name == f"synth/provenance/{name}.parquet"]
 
 
 def superseded(run: Run) -> list[Input]:
@@ -69,10 +82,14 @@ def lineage_jobs(work: Work) -> list[Job]:
     """One job for each part of documents."""
     jobs = []
     for each in documents_of(work.run):
-        records = records_of(work.run, each)
-        spec = {"documents": each.url, "records": [(of.url, run) for of, run in records]}
+        records, written = records_of(work.run, each), _written_of(work.run, each)
+        spec = {
+            "documents": each.url,
+            "records": [(of.url, run) for of, run in records],
+            "written": [of.url for of in written],
+        }
         name = "lineage/" + each.name.replace("/", "-")
-        ingredients = [each.content, *([of.content, run] for of, run in records)]
+        ingredients = [each.content, *([of.content, run] for of, run in records), *(of.content for of in written)]
         jobs.append(work.job(tell_lineage, "", name, ingredients, spec))
     return jobs
 
@@ -101,16 +118,34 @@ def tell_lineage(job: Job) -> Part:
         for row in table.filter(pc.is_in(table["doc_id"], documents["doc_id"])).to_pylist():
             of_run = {"run": run, **row}
             records.setdefault(row["doc_id"], []).append({field.name: of_run[field.name] for field in _RECORD})
-    schema = pa.schema([*documents.schema, ("records", pa.list_(_RECORD))])
-    rows = [{**row, "records": records.get(row["doc_id"], [])} for row in documents.to_pylist()]
+    written = {row["doc_id"]: row for url in job.spec["written"] for row in read_table(url).to_pylist()}
+    schema = pa.schema([*documents.schema, *_WRITTEN, ("records", pa.list_(_RECORD))])
+    rows = [
+        {**_teacher(written.get(row["doc_id"])), **row, "records": records.get(row["doc_id"], [])}
+        for row in documents.to_pylist()
+    ]
     table = table_of(rows, schema)
-    counts = Counts(rows=len(rows), extra=_numbers(documents))
+    counts = Counts(rows=len(rows), extra=_numbers(table))
     return write_part(job.directory, job.name, job.key, table, counts, {})
+
+
+def _teacher(written: Mapping[str, Any] | None) -> dict[str, Any]:
+    if written is None:
+        return {}
+    name = " ".join(filter(None, [written["model"], written["revision"]]))
+    return {
+        "teacher": f"{name}, {written['teacher_licence'] or 'licence unknown'}",
+        "prompt_sha256": written["prompt_sha256"],
+        "request_keys": written["request_keys"],
+    }
 
 
 def _numbers(documents: pa.Table) -> dict[str, int]:
     """How many documents there are of each value of what the card counts, by `COLUMN\tVALUE`."""
     numbers = Counter(
-        f"{column}\t{value or 'unknown'}" for column in COUNTED for value in documents[column].to_pylist()
+        f"{column}\t{value or 'unknown'}"
+        for column in COUNTED
+        for value in documents[column].to_pylist()
+        if value is not None or column != "teacher"
     )
     return dict(sorted(numbers.items()))

@@ -118,4 +118,4 @@ def _result(work: Work, shards: int, parts: Sequence[Part], written: Sequence[st
     return Result(parts, counts, {"files": files})
 
 
-STAGE = Stage("export", 5, "shard", _inputs, _settings, _make)
+STAGE = Stage("export", 6, "shard", _inputs, _settings, _make)

@@ -27,7 +27,7 @@ from pipelines.takedown.proof import Proof, Scan, collect, pack, unpack
 from pipelines.takedown.record import Journal
 from pipelines.takedown.records import remove_records
 from pipelines.takedown.request import RefusedError, Request
-from pipelines.takedown.responses import remove_responses
+from pipelines.takedown.responses import files_with, remove_responses
 from pipelines.takedown.rows import clean_boilerplate, removal_of, remove_rows, remove_steps
 from pipelines.takedown.shards import mask_shard
 from pipelines.takedown.versions import Versions, delete_older, summary
@@ -166,7 +166,7 @@ def _clean_stage(run: Run, stage: str, journal: Journal, key: str, ids: pa.Array
     if not is_done(commit, journal.name):
         gone = {name: ["", ""] for name in remove_steps(run, stage, ids)}
         if stage == "synth":
-            gone |= {name: ["", ""] for name in remove_responses(run, journal.plan.responses)}
+            _clean_store(run, journal)
         parts = remove_rows(removal_of(run, stage, journal.plan, key), commit)
         artefacts: list[Part] = list(commit.artefacts)
         if stage == "dedup":
@@ -184,6 +184,15 @@ def _clean_stage(run: Run, stage: str, journal: Journal, key: str, ids: pa.Array
     after = read_commit(directory)
     assert after is not None
     contents.add(stage, after, journal.files.get(directory, {}))
+
+
+def _clean_store(run: Run, journal: Journal) -> None:
+    """The store of the teachers' responses, which other runs may share; what will change is noted first."""
+    url, names = files_with(run, journal.plan.responses)
+    if names:
+        journal.note(url, {name: ["", ""] for name in names})
+        record.save(run, journal)
+        remove_responses(run, journal.plan.responses)
 
 
 def _settings(run: Run, stage: str) -> dict[str, Any]:

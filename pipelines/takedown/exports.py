@@ -26,6 +26,7 @@ from pipelines.export import mds, megatron, text
 from pipelines.export.attribution import page_of
 from pipelines.export.card import NAME as CARD
 from pipelines.export.card import card
+from pipelines.export.lineage import COUNTED
 from pipelines.export.sequences import SHARDS, ids_of, list_of, row_groups
 from pipelines.parts import Counts, Layout, Part, parquet_options, read_footer, read_table, write_parquet
 from pipelines.run import Run
@@ -135,7 +136,7 @@ def _rows(cleaning: Cleaning, part: Part) -> Part | None:
 def _fewer(extra: Mapping[str, int], gone: pa.Table) -> dict[str, int]:
     """Counts of documents by what they are, without some: by `SOURCE\\tLICENCE`, or by `COLUMN\\tVALUE`."""
     left = dict(extra)
-    names = [name for name in ("category", "licence", "source", "language") if name in gone.column_names]
+    names = [name for name in COUNTED if name in gone.column_names]
     for row in gone.select(names).to_pylist():
         told = {f"{name}\t{row[name] or 'unknown'}" for name in names}
         for key in {*told, f"{row.get('source')}\t{row.get('licence') or 'unknown'}"} & left.keys():

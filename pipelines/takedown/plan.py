@@ -65,7 +65,7 @@ class Staying:
 
 @dataclass(frozen=True)
 class Plan:
-    """What goes. `rows`: rows of parts, by `STAGE/PART`; `responses`: names of files of synth's store.
+    """What goes. `rows`: rows of parts, by `STAGE/PART`; `responses`: keys of requests about it.
 
     `shards`: shards of `tokenize` that hold some of it, with the number of documents.
     """

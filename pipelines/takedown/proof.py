@@ -13,7 +13,7 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,8 +35,8 @@ from pipelines.export import mds, megatron
 from pipelines.export.sequences import SHARDS
 from pipelines.parts import read_table
 from pipelines.run import Run
+from pipelines.synth.store import store_of
 from pipelines.takedown.plan import parts_of
-from pipelines.takedown.responses import FOLDER as RESPONSES
 from pipelines.tokenize.pack import INDEX_FOLDER
 
 WIDTH = 13
@@ -122,8 +122,11 @@ class Scan:
         self.proof = Proof(len(grams), len(shared))
 
     def run(self) -> None:
-        """Scans the run: its parts, records, responses and pages, and its export where that is below it."""
+        """Scans the run: its parts, records and pages; what teachers answered; its export, wherever that is."""
         self.place(self._run.url)
+        store = store_of(self._run).url
+        if not store.startswith(f"{self._run.url}/"):
+            self.place(store)
         exported = self._run.directory("export")
         if not exported.startswith(self._run.url):
             self.place(exported)
@@ -146,8 +149,6 @@ class Scan:
             self._see(place, _strings(place))
         elif name.endswith(".warc.gz"):
             self._see(place, self._payloads(place, name))
-        elif f"/{RESPONSES}/" in f"/{name}":
-            self._see(place, _answers(place))
         elif name.endswith(_PLAIN) and not name.rpartition("/")[2].startswith((".", "_")):
             self._see(place, _lines(place))
 
@@ -211,8 +212,8 @@ def _strings(place: str) -> Iterator[str | None]:
     """Every string of a table, also those in structs and lists of strings."""
     with storage.open_input(place) as stream:
         for batch in pq.ParquetFile(stream).iter_batches(batch_size=1024):
-            for column in batch.columns:
-                yield from _strings_in(column)
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                yield from _bodies(column) if name == "body" else _strings_in(column)
 
 
 def _strings_in(column: pa.Array) -> Iterator[str | None]:
@@ -264,15 +265,20 @@ def _decoded_samples(place: str, tokenizer: Tokenizer) -> Iterator[str]:
         yield tokenizer.decode(ids.tolist(), skip_special_tokens=True)
 
 
-def _answers(place: str) -> Iterator[str]:
-    """What a teacher wrote."""
-    told = json.loads(storage.read_bytes(place))
-    yield str(told.get("refused", ""))
-    try:
-        choices: Sequence[Any] = json.loads(told["body"])["choices"]
-        yield from (str(choice["message"]["content"]) for choice in choices)
-    except (ValueError, LookupError, TypeError):
-        yield str(told.get("body", ""))
+def _bodies(column: pa.Array) -> Iterator[str]:
+    """Every string of requests to a teacher and of its responses."""
+    for body in column.to_pylist():
+        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+        try:
+            waiting: list[Any] = [json.loads(text)]
+        except ValueError:
+            waiting = [text]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, list | dict):
+                waiting += value.values() if isinstance(value, dict) else value
 
 
 def _lines(place: str) -> Iterator[str]:

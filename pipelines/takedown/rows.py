@@ -28,7 +28,6 @@ from pipelines.run import Run
 from pipelines.schema import DROPPED, table_of
 from pipelines.takedown.commits import part_at
 from pipelines.takedown.plan import Leaving, Plan
-from pipelines.takedown.responses import FOLDER as RESPONSES
 
 _BOILERPLATE = "boilerplate"
 
@@ -100,7 +99,7 @@ def _clean_beside(removal: Removal, relative: str, digest: str, ids: frozenset[s
     if storage.sha256(url) != digest:
         return storage.sha256(url)
     table = read_table(url)
-    if relative.startswith("records/"):
+    if relative.startswith(("records/", "provenance/")):
         fresh = table.filter(pc.invert(pc.is_in(table["doc_id"], pa.array(sorted(ids), pa.string()))))
     elif {"input", "row"} <= set(table.column_names):
         fresh = _moved(removal, table)
@@ -229,7 +228,7 @@ def remove_steps(run: Run, stage: str, ids: pa.Array) -> list[str]:
     directory = run.directory(stage)
     names = storage.list_files(directory)
     gone: list[str] = []
-    steps = [name for name in names if name.startswith("_") and "/" in name and not name.startswith(f"{RESPONSES}/")]
+    steps = [name for name in names if name.startswith("_") and "/" in name]
     for name in steps:
         if stage == "dedup":
             gone.append(name)
