@@ -35,6 +35,9 @@ class Teacher(Model):
         description="of an OpenAI-compatible server: chat, completion, or chat as a batch; vllm: on the cluster's GPUs",
     )
     urls: list[str] = Field(default=[], description="of its replicas, up to and including /v1")
+    url_variable: str = Field(
+        default="", description="environment variable that holds the URL; where it is not set, its kinds are not asked"
+    )
     api_key_variable: str = Field(default="", description="environment variable that holds the key")
     api_key_header: Literal["authorization", "api-key"] = Field(
         default="authorization", description="authorization: as a bearer; api-key: as Azure has it"
@@ -70,8 +73,10 @@ class Teacher(Model):
 
     @model_validator(mode="after")
     def _is_reachable(self) -> Teacher:
-        if (self.api == "vllm") == bool(self.urls):
-            raise ValueError("api vllm has no urls" if self.urls else f"api {self.api} needs urls")
+        if (self.api == "vllm") == bool(self.urls or self.url_variable):
+            raise ValueError("api vllm has no urls" if self.api == "vllm" else f"api {self.api} needs urls")
+        if self.urls and self.url_variable:
+            raise ValueError("give urls or url_variable, not both")
         if self.api == "batch" and len(self.urls) > 1:
             raise ValueError("api batch has one url")
         return self

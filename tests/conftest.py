@@ -42,7 +42,7 @@ sys.stdin.read()
 
 _ON_THE_HEAD = ("test_again.py", "test_bulk_readers_run.py", "test_bulk_run.py", "test_cluster.py",
                 "test_hostile_records.py", "test_stages_alone.py")  # fmt: skip
-_ON_THE_POOL = ("test_dedup.py", "test_engine.py", "test_export_formats.py", "test_synth.py")
+_ON_THE_POOL = ("test_dedup.py", "test_engine.py", "test_export_formats.py")
 _LONGEST = ("test_main_job.py", *_ON_THE_HEAD, "test_takedown_run.py", "test_snapshots.py", "test_bucket_run.py",
             *_ON_THE_POOL)  # fmt: skip
 

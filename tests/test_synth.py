@@ -425,3 +425,14 @@ def test_a_recipe_is_told_what_is_wrong_with_its_kinds_before_anything_is_fetche
     for wanted in ("NO_SUCH_KEY is not set", "there is no such kind", "there is no gate 'no_such_gate'",
                    "category 'poetry' must be one of", "kql is made from seeds: say how many"):  # fmt: skip
         assert any(wanted in line for line in said), wanted
+
+
+def test_a_teacher_whose_variable_is_not_set_is_not_asked_and_the_stage_says_how(make_synth, serve, monkeypatch):
+    server = serve(faithful)
+    teachers = {"local": {"model": "m", "url_variable": "TEACHER_URL"}}
+    monkeypatch.delenv("TEACHER_URL", raising=False)
+    _, commit = make_synth(server, teachers=teachers, kinds=[{"kind": "faq", "teacher": "local"}])
+    assert commit.extra["note"] == "set TEACHER_URL to the URL of a teacher, such as http://127.0.0.1:8080/v1"
+    monkeypatch.setenv("TEACHER_URL", server.url)
+    _, commit = make_synth(server, teachers=teachers, kinds=[{"kind": "faq", "teacher": "local"}])
+    assert commit.counts.consumed == len(server.requests) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 
@@ -19,7 +20,10 @@ def _endpoint(name: str, run: Run, pool: Pool) -> Endpoint:
     from synth.teachers.openai import OpenAITeacher
 
     synth = run.recipe.synth
-    return OpenAITeacher(name, synth.teachers[name], synth.patience_s, _say)
+    teacher = synth.teachers[name]
+    if teacher.url_variable:
+        teacher = teacher.model_copy(update={"urls": [os.environ[teacher.url_variable]]})
+    return OpenAITeacher(name, teacher, synth.patience_s, _say)
 
 
 def _say(line: str) -> None:

@@ -12,9 +12,9 @@ from pipelines.engine import StageError, Work
 from pipelines.parts import read_table
 from pipelines.synth.choose import EVERYTHING
 from pipelines.synth.plan import Total, totals_of
-from pipelines.synth.stage import Planned, plan
+from pipelines.synth.stage import Planned, plan, why_none
 from pipelines.synth.store import Store, store_of
-from pipelines.synth.uses import Use
+from pipelines.synth.uses import Use, uses_of
 from synth.tokens import Counter as TokenCounter
 
 _HEADER = (
@@ -25,8 +25,8 @@ _HEADER = (
 
 def answer(work: Work) -> str:
     """Makes the plan of a run, and tells it. Raises StageError where there is nothing to plan."""
-    if not work.run.recipe.synth.kinds:
-        raise StageError("synth: the recipe asks for no kinds (synth.kinds); there is nothing to plan")
+    if not uses_of(work.run):
+        raise StageError(f"synth: there is nothing to plan: {why_none(work.run)}")
     return render(plan(work), store_of(work.run))
 
 

@@ -36,7 +36,7 @@ from pipelines.synth.respond import Asked, collect_part, link, respond
 from pipelines.synth.seeds import make_seeds
 from pipelines.synth.store import store_of
 from pipelines.synth.together import judge_together
-from pipelines.synth.uses import Use, asking, judging, spec_of, tokenizer_of, uses_of
+from pipelines.synth.uses import Use, asking, judging, spec_of, tokenizer_of, uses_of, variable_of
 
 _NOTHING = "the recipe asks for no kinds (synth.kinds)"
 
@@ -144,8 +144,8 @@ def plan(work: Work) -> Planned:
 
 
 def _make(work: Work) -> Result:
-    if not work.run.recipe.synth.kinds:
-        return Result([], Counts(), {"note": _NOTHING})
+    if not uses_of(work.run):
+        return Result([], Counts(), {"note": why_none(work.run)})
     planned = plan(work)
     steps = _Steps(work, planned.uses)
     answered = _respond(steps, planned, "_answered")
@@ -175,6 +175,13 @@ def _ledger(work: Work, planned: Planned, counted: Mapping[str, int], judged: Se
         spent = Counts.total([part.counts for part in judged]).extra
         rows.append(ledger.audit_row(audit.teacher, work.run.recipe.synth.teachers[audit.teacher], spent))
     return rows
+
+
+def why_none(run: Run) -> str:
+    """Why nothing is asked."""
+    synth = run.recipe.synth
+    missing = sorted({variable_of(synth.teachers[each.teacher]) for each in synth.kinds})
+    return f"set {missing[0]} to the URL of a teacher, such as http://127.0.0.1:8080/v1" if missing else _NOTHING
 
 
 def _respond(steps: _Steps, planned: Planned, step: str) -> list[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,13 +36,19 @@ class Use:
 
 
 def uses_of(run: Run) -> list[Use]:
-    """The entries of a recipe. Raises KindError."""
-    synth = run.recipe.synth
+    """The entries of a recipe whose teacher can be reached. Raises KindError."""
+    teachers = run.recipe.synth.teachers
+    asked = [each for each in run.recipe.synth.kinds if not variable_of(teachers[each.teacher])]
     return [
         Use(index, each, load_kind(each.kind, run.base), teacher, tokenizer_of(run, teacher))
-        for index, each in enumerate(synth.kinds)
-        for teacher in [synth.teachers[each.teacher]]
+        for index, each in enumerate(asked)
+        for teacher in [teachers[each.teacher]]
     ]
+
+
+def variable_of(teacher: Teacher) -> str:
+    """The environment variable that must be set for a teacher to be asked; empty where none is missing."""
+    return teacher.url_variable if teacher.url_variable and not os.environ.get(teacher.url_variable) else ""
 
 
 def tokenizer_of(run: Run, teacher: Teacher) -> str:
