@@ -4,6 +4,7 @@
 # make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
 # make bench-dedup     measures what dedup finds, its speed beside peers, and its growth (ARGS="--only growth --sizes 1e7")
 # make bench-tokenize  measures tokens/s beside encoder, writer and peers, and what packing wastes (ARGS="--only packing")
+# make bench-synth     measures the gates on pairs with known faults, and their speed
 # make bench-crawl     measures what the crawler keeps to and what it costs (ARGS="--only cpu,frontier --urls 1e7")
 # make crawl extract dedup ...   stages by name; each brings those that it needs (AGAINST="runs/may ...": new to these)
 # make example        trains a tiny model on the shards of the demo, on a CPU, and shows the loss fall
@@ -23,7 +24,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-has
 	--no-emit-index-url --quiet
 
 .PHONY: help setup run report test check lock submit clean accept-main-job accept-extract bench-extract \
-	accept-filter bench-filter accept-dedup bench-dedup accept-tokenize bench-tokenize accept-crawl bench-crawl example $(STAGES)
+	accept-filter bench-filter accept-dedup bench-dedup accept-tokenize bench-tokenize accept-crawl bench-crawl accept-synth bench-synth example $(STAGES)
 .DEFAULT_GOAL := help
 
 help:
@@ -143,6 +144,15 @@ bench-crawl: setup
 accept-crawl: setup
 	@$(BIN)/pytest -q -m slow tests/test_bulk_readers_run.py
 	@$(BIN)/python -m benchmarks.crawl --urls 1e7 --check $(ARGS)
+
+# The tests hold the lines that are no figures; the slow one kills the stage a hundred times in a plan of 5,040 requests.
+accept-synth: .venv/.llama
+	@$(BIN)/pytest -q tests/test_synth.py tests/test_synth_kill.py tests/test_gates.py tests/test_kinds.py tests/test_kql.py \
+		tests/test_mask.py tests/test_pieces.py tests/test_prompts.py tests/test_label.py tests/test_llama_teacher.py
+	@$(BIN)/python -m benchmarks.synth --check $(ARGS)
+
+bench-synth: setup
+	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
 accept-main-job: setup
 	@$(BIN)/pytest -q -m slow tests/test_cluster.py

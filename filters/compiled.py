@@ -2,7 +2,8 @@
 
 numba keys its cache by the file of a function alone, but freezes constants of other files into the machine code.
 So the cache lies in a directory named after the contents of all files that hold compiled functions or constants:
-under `filters/` and `synth/` those that import this one. A constant that such a function uses stands in such a file.
+under `filters/` and `synth/` those that import this one. A constant that a compiled function uses stands in such a
+file.
 """
 
 from __future__ import annotations

@@ -66,9 +66,17 @@ TOPICS = (
 )  # fmt: skip
 
 
+_SORTS = ("", "spare ", "remote ", "nightly ", "shared ", "local ", "pinned ")
+
+
+def _named(topic: int) -> tuple[str, str, str]:
+    it, them, place = TOPICS[topic % len(TOPICS)]
+    return _SORTS[topic // len(TOPICS)] + it, them, place
+
+
 def document_of(topic: int) -> str:
     """A document of some 90 words about one thing; no two have five words in a row of its own in common."""
-    it, them, place = TOPICS[topic]
+    it, them, place = _named(topic)
     return (
         f"# The {it}\n\nThe {it} keeps {them} near the {place}, so that the {it} finds {them} there again. Whenever the "
         f"{place} is busy, the {it} lets {them} wait beside the {place} until the {it} sees it free. Each {it} writes "
@@ -80,7 +88,7 @@ def document_of(topic: int) -> str:
 
 def faq_of(topic: int) -> str:
     """Questions and answers that a faithful teacher would write of it."""
-    it, them, place = TOPICS[topic]
+    it, them, place = _named(topic)
     return (
         f"## Where does the {it} look for {them}?\n\nNear the {place}: there the {it} keeps {them} and finds them.\n\n"
         f"## What becomes of {them} while the {place} is busy?\n\nThe {it} lets them wait beside the {place} until it "
@@ -92,4 +100,4 @@ def faq_of(topic: int) -> str:
 def topic_of(request: dict[str, Any]) -> int:
     """Which document a request is about."""
     asked = request["messages"][1]["content"]
-    return next(index for index, (it, _, _) in enumerate(TOPICS) if f"# The {it}\n" in asked)
+    return next(n for n in range(len(TOPICS) * len(_SORTS)) if f"# The {_named(n)[0]}\n" in asked)

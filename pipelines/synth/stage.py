@@ -20,7 +20,6 @@ from typing import Any
 
 from filters.verdict import decides
 from manifests.synthesis import KindUse
-from manifests.synthesis import gates as gate_rules
 from pipelines import classify, storage
 from pipelines.engine import Input, Job, Result, Stage, Work, parts_before
 from pipelines.parts import Counts, Part
@@ -36,7 +35,7 @@ from pipelines.synth.respond import Asked, collect_part, link, respond
 from pipelines.synth.seeds import make_seeds
 from pipelines.synth.store import store_of
 from pipelines.synth.together import judge_together
-from pipelines.synth.uses import Use, asking, judging, spec_of, tokenizer_of, uses_of, variable_of
+from pipelines.synth.uses import Use, asking, gates_in_force, judging, spec_of, tokenizer_of, uses_of, variable_of
 
 _NOTHING = "the recipe asks for no kinds (synth.kinds)"
 
@@ -53,7 +52,7 @@ def _settings(run: Run) -> Mapping[str, Any]:
         "audit": audit.model_dump() if audit else None,
         "together": run.recipe.synth.together.model_dump(),
         "seed": run.recipe.seed,
-        "gates": [rule.model_dump() for rule in gate_rules()],
+        "gates": gates_in_force(),
         "classify": classify.settings_of(run),
         "filter": decides(run.recipe.filter),
     }
@@ -210,7 +209,7 @@ def _respond(steps: _Steps, planned: Planned, step: str) -> list[Part]:
 
 def _judge(steps: _Steps, planned: Planned, answered: Sequence[Part]) -> list[Part]:
     """Puts every answer through its gates, those of a sample through the audit, too."""
-    rules = [rule.model_dump() for rule in gate_rules()]
+    rules = gates_in_force()
     audits = _audit(steps, planned, answered)
     return steps.of_parts(
         judge_part,

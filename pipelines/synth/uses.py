@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from filters.language import model_sha256
 from manifests.base import Limits
-from manifests.synthesis import Kind, KindUse, Teacher, load_kind
+from manifests.synthesis import Kind, KindUse, Teacher, gates, load_kind
 from pipelines import storage
 from pipelines.run import Run
+from synth.gates.phrases import PATH as PHRASES
 from synth.prompts import prompt_hash
 
 #: What of a teacher decides its answers, or which requests are made; the rest is how it is reached.
@@ -100,6 +102,12 @@ def asking(uses: Sequence[Use]) -> list[dict[str, Any]]:
 def judging(uses: Sequence[Use]) -> list[dict[str, Any]]:
     """All of the entries that decides which answers count."""
     return [{"limits": each.limits, "form": each.kind.form} for each in uses]
+
+
+def gates_in_force() -> dict[str, Any]:
+    """All of the gates that decides which answers count, apart from limits of kinds and recipes."""
+    phrases = storage.sha256(str(PHRASES))
+    return {"rules": [rule.model_dump() for rule in gates()], "phrases": phrases, "language": model_sha256()}
 
 
 def money_of(teacher: Teacher, prompt: Any, cached: Any, completion: Any) -> Any:

@@ -16,7 +16,7 @@ from filters.junk.phrases import Table, look_up, table_of
 from filters.stream import Bytes, Hashes, Offsets, Stream, combine, read_stream
 from manifests.base import Model
 
-_PATH = Path(__file__).parents[2] / "manifests" / "gate_phrases.yaml"
+PATH = Path(__file__).parents[2] / "manifests" / "gate_phrases.yaml"
 
 COUNTS = ("refusal", "boilerplate", "obeyed")
 _OBEYED = 2
@@ -63,7 +63,7 @@ class Said(NamedTuple):
 @cache
 def phrases() -> Phrases:
     """The phrases of the manifest. An apostrophe is read as typewriters and as typesetters have it."""
-    manifest = PhraseManifest.model_validate(yaml.safe_load(_PATH.read_text(encoding="utf-8")))
+    manifest = PhraseManifest.model_validate(yaml.safe_load(PATH.read_text(encoding="utf-8")))
     listed: list[tuple[int, str]] = [(_INSTRUCTION, phrase) for phrase in manifest.instructions]
     for kind, places in enumerate((manifest.refusal, manifest.boilerplate, manifest.obeyed)):
         for place, among in enumerate((places.anywhere, places.opening, places.closing)):

@@ -1,0 +1,1 @@
+"""What the synthesis stage is measured by."""

@@ -1,0 +1,77 @@
+"""`make bench-synth`: gates on pairs with known faults and their speed; the client beside its HTTP library."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.extract import report
+from benchmarks.extract.packages import Log
+from benchmarks.extract.report import Held
+from benchmarks.synth import client, gates
+
+PACKAGES = ("aiohttp", "numba", "pyarrow")
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def _gates(options: argparse.Namespace, log: Log) -> dict[str, Any]:
+    return gates.run(options.data, options.cache, log)
+
+
+def _client(options: argparse.Namespace, log: Log) -> dict[str, Any]:
+    found = client.measure()
+    share = found["ours_per_s"] / found["bare_per_s"]
+    rows = [
+        ("ours, times the HTTP library alone", f"{share:.2f}"),
+        ("requests/s, ours", f"{found['ours_per_s']:,.0f}"),
+        ("requests/s, the HTTP library alone", f"{found['bare_per_s']:,.0f}"),
+        (f"{client.SLOTS} slots busy", f"{found['busy']:.1%}"),
+    ]
+    report.table("the client, one process", ["", ""], rows)
+    fast = found["ours_per_s"] >= 5000 or share >= 0.8
+    held = [
+        Held("requests/s, or times the HTTP library", f"{rows[1][1]}, {share:.2f}", ">= 5,000, or >= 0.80", fast),
+        Held(f"{client.SLOTS} slots busy", f"{found['busy']:.1%}", ">= 95 %", found["busy"] >= 0.95),
+    ]
+    return {**found, "targets": held}
+
+
+PARTS: Mapping[str, Callable[[argparse.Namespace, Log], dict[str, Any]]] = {"gates": _gates, "client": _client}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the parts that are asked for; with `--check`, the exit code says whether every target holds."""
+    options = _options(arguments)
+    begin = time.monotonic()
+
+    def log(line: str) -> None:
+        print(f"{time.monotonic() - begin:5.0f} s  {line}", file=sys.stderr, flush=True)
+
+    options.cache.mkdir(parents=True, exist_ok=True)
+    results: dict[str, Any] = {"machine": report.machine(), "versions": report.versions(PACKAGES)}
+    held: list[Held] = []
+    for name in options.only:
+        log(f"measuring {name}")
+        results[name] = PARTS[name](options, log)
+        held += results[name].pop("targets")
+    place = options.cache / ("synth.json" if set(PARTS) <= results.keys() else "synth-part.json")
+    code = report.settled(results, held, place, options.check)
+    log(f"wrote {place}")
+    return code
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.synth", description=__doc__)
+    parser.add_argument("--only", type=lambda value: value.split(","), default=list(PARTS), help=",".join(PARTS))
+    parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data", help="real files")
+    parser.add_argument("--cache", type=Path, default=REPOSITORY / "build" / "bench", help="what was read, and results")
+    parser.add_argument("--check", action="store_true", help="fail if a target is missed")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
