@@ -30,10 +30,7 @@ class Teacher(Model):
     model: str = Field(min_length=1)
     revision: str = Field(default="", description="of its weights; a new one is another teacher")
     licence: str = Field(default="", description="of what the teacher writes")
-    api: Literal["chat", "completion", "batch", "vllm"] = Field(
-        default="chat",
-        description="of an OpenAI-compatible server: chat, completion, or chat as a batch; vllm: on the cluster's GPUs",
-    )
+    api: Literal["chat", "completion"] = Field(default="chat", description="of an OpenAI-compatible server")
     urls: list[str] = Field(default=[], description="of its replicas, up to and including /v1")
     url_variable: str = Field(
         default="", description="environment variable that holds the URL; where it is not set, its kinds are not asked"
@@ -58,8 +55,6 @@ class Teacher(Model):
     timeout_s: float = Field(default=300.0, gt=0.0)
     price: Price | None = None
     tokens_per_gpu_hour: float | None = Field(default=None, gt=0.0, description="tokens it writes; for GPU hours")
-    engines: int = Field(default=1, ge=1, description="of vllm: how many copies of the model")
-    gpus: float = Field(default=1, ge=0, description="of vllm: GPUs of an engine")
 
     @field_validator("urls")
     @classmethod
@@ -73,12 +68,8 @@ class Teacher(Model):
 
     @model_validator(mode="after")
     def _is_reachable(self) -> Teacher:
-        if (self.api == "vllm") == bool(self.urls or self.url_variable):
-            raise ValueError("api vllm has no urls" if self.api == "vllm" else f"api {self.api} needs urls")
-        if self.urls and self.url_variable:
-            raise ValueError("give urls or url_variable, not both")
-        if self.api == "batch" and len(self.urls) > 1:
-            raise ValueError("api batch has one url")
+        if bool(self.urls) == bool(self.url_variable):
+            raise ValueError("give either urls or url_variable")
         return self
 
 

@@ -188,7 +188,8 @@ def _add_label(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="category, relevance and quality of a sample of documents, by a teacher",
         description="Has a teacher of the recipe label a sample of what classify made, for train-classifier.",
     )
-    _add_run_options(label, required=True)
+    label.add_argument("--recipe", required=True, metavar="FILE", help="the recipe")
+    label.add_argument("--run", required=True, metavar="DIR", help="the run's directory or bucket URL")
     label.add_argument("--teacher", required=True, metavar="NAME", help="one of synth.teachers")
     label.add_argument("--documents", type=_positive, default=1000, metavar="N", help="(default: 1000)")
     label.add_argument("--output", required=True, metavar="FILE", help="the labelled documents, FILE.parquet")

@@ -6,21 +6,24 @@ import os
 import sys
 from collections.abc import Iterable
 
-from pipelines.pool import Pool
+from pipelines.engine import StageError
 from pipelines.run import Run
+from pipelines.synth.uses import variable_of
 from synth.teachers import Endpoint
 
 
-def endpoints_of(run: Run, names: Iterable[str], pool: Pool) -> dict[str, Endpoint]:
-    """The teachers of some names, each once."""
-    return {name: _endpoint(name, run, pool) for name in dict.fromkeys(names)}
+def endpoints_of(run: Run, names: Iterable[str]) -> dict[str, Endpoint]:
+    """The teachers of some names, each once. Raises StageError where one cannot be reached."""
+    return {name: _endpoint(name, run) for name in dict.fromkeys(names)}
 
 
-def _endpoint(name: str, run: Run, pool: Pool) -> Endpoint:
+def _endpoint(name: str, run: Run) -> Endpoint:
     from synth.teachers.openai import OpenAITeacher
 
     synth = run.recipe.synth
     teacher = synth.teachers[name]
+    if variable_of(teacher):
+        raise StageError(f"synth: {teacher.url_variable} is not set: it holds the URL of teacher {name!r}")
     if teacher.url_variable:
         teacher = teacher.model_copy(update={"urls": [os.environ[teacher.url_variable]]})
     return OpenAITeacher(name, teacher, synth.patience_s, _say)

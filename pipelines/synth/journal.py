@@ -122,7 +122,7 @@ def read(path: Path) -> Iterator[Response]:
     except FileNotFoundError:
         return
     mark = content[:_MARK_BYTES]
-    if len(mark) < _MARK_BYTES:
+    if len(mark) < _MARK_BYTES or not any(mark):  # zeros are what a failure of power has left
         return
     at = _MARK_BYTES
     while (at := content.find(mark, at)) >= 0:

@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from synth.pieces import TooLong, split
 
 from manifests.load import category_definitions
 from manifests.synthesis import Teacher
 from pipelines import storage
 from pipelines.engine import Commit, StageError, read_commit
 from pipelines.parts import key_of, read_table, write_parquet
-from pipelines.pool import Pool
 from pipelines.run import Run
 from pipelines.schema import table_of
 from pipelines.synth.choose import EVERYTHING, order_of
@@ -31,6 +29,7 @@ from pipelines.synth.tables import PLAN
 from pipelines.synth.uses import tokenizer_of
 from synth.answer import answer_of
 from synth.label import MAX_TOKENS, label_messages, label_of, schema_of
+from synth.pieces import TooLong, split
 from synth.request import body_of, request_key
 from synth.tokens import Counter as TokenCounter
 
@@ -56,7 +55,7 @@ class Sample:
     output: str
 
 
-def label(run: Run, sample: Sample, pool: Pool) -> str:
+def label(run: Run, sample: Sample) -> str:
     """Labels a sample of what classify has made, and writes a table of it. Returns what came of it, in words.
 
     Raises StageError where classify is not committed, or no teacher has this name.
@@ -77,7 +76,7 @@ def label(run: Run, sample: Sample, pool: Pool) -> str:
         plans.append(_write_plan(run, sample, place, plan, commit))
         link(store, plans[-1])
     synth = run.recipe.synth
-    endpoints = endpoints_of(run, [sample.teacher], pool)
+    endpoints = endpoints_of(run, [sample.teacher])
     left = respond(Asked(plans, EVERYTHING, [sample.teacher], teachers, endpoints, synth.caps, synth.unanswered), store)
     labelled = [row for place, plan in zip(places, plans, strict=True) for row in asking.labelled(place, plan, store)]
     write_parquet(sample.output, table_of(labelled, LABELLED), {"teacher": asking.name})

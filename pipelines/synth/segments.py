@@ -109,7 +109,13 @@ def _guarded(url: str, look: Callable[[pq.ParquetFile], Any]) -> Any:
             if not file.schema_arrow.equals(RESPONSE):
                 raise pa.ArrowInvalid("it has not the columns of responses")
             return look(file)
-    except (OSError, pa.ArrowException) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        OverflowError,
+        pa.ArrowException,
+    ) as error:  # a footer may be damaged, too
         if not storage.exists(url):
             raise VanishedError(f"{url}: is gone: another process changes the store; give the command again") from None
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
