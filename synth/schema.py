@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _KEYWORDS = frozenset(
-    ("type", "properties", "required", "additionalProperties", "items", "enum", "title", "description")
-)
+    ("type", "properties", "required", "additionalProperties", "items", "enum", "title", "description", "minItems",
+     "maxItems", "minLength", "maxLength")
+)  # fmt: skip
 _IS: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
@@ -42,10 +43,18 @@ def departure(value: Any, schema: Mapping[str, Any], path: str = "$") -> str:
         return f"{path}: no {schema['type']}"
     if "enum" in schema and value not in schema["enum"]:
         return f"{path}: none of those it may be"
+    if isinstance(value, str | list) and (found := _departure_of_size(value, schema, path)):
+        return found
     if isinstance(value, list) and "items" in schema:
-        found = (departure(each, schema["items"], f"{path}[{place}]") for place, each in enumerate(value))
-        return next(filter(None, found), "")
+        inner = (departure(each, schema["items"], f"{path}[{place}]") for place, each in enumerate(value))
+        return next(filter(None, inner), "")
     return _departure_of_object(value, schema, path) if isinstance(value, dict) else ""
+
+
+def _departure_of_size(value: str | list[Any], schema: Mapping[str, Any], path: str) -> str:
+    of, what = ("Length", "characters") if isinstance(value, str) else ("Items", "items")
+    sound = schema.get(f"min{of}", 0) <= len(value) <= schema.get(f"max{of}", len(value))
+    return "" if sound else f"{path}: {len(value)} {what}"
 
 
 def _departure_of_object(value: Mapping[str, Any], schema: Mapping[str, Any], path: str) -> str:

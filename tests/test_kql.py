@@ -209,7 +209,7 @@ def test_a_query_on_another_table_and_one_that_is_said_twice_do_not_count():
     "answer", ["", "[]", '{"items": []}', '{"items": [{"request": 1}]}', "[" * 5000, '{"items": NaN}']
 )
 def test_what_is_not_the_schema_does_not_count(answer):
-    assert read(KIND, answer, KIND.example.document).problems[0][0] == "broken_json"
+    assert read(KIND, answer, KIND.example.document).problems[0][0] in ("broken_json", "schema")
 
 
 def test_a_fence_around_the_answer_is_no_fault():

@@ -23,6 +23,9 @@ from pipelines.synth.stage import STAGE
 from pipelines.synth.store import store_of
 from pipelines.trace_decisions import decisions_of
 from pipelines.trace_text import _synth
+from synth.checks.all_gather import topology_of
+from synth.checks.kql_schema import schema_of
+from synth.seeds.all_gather_plans import greedy
 from tests.corpora import InProcess
 from tests.synth_runs import TOPICS, document_of, faq_of, make, put_documents, rows_of, topic_of
 from tests.teacher_server import Answer, TeacherServer, completion, error
@@ -436,3 +439,36 @@ def test_a_teacher_whose_variable_is_not_set_is_not_asked_and_the_stage_says_how
     monkeypatch.setenv("TEACHER_URL", server.url)
     _, commit = make_synth(server, teachers=teachers, kinds=[{"kind": "faq", "teacher": "local"}])
     assert commit.counts.consumed == len(server.requests) == 4
+
+
+def test_kinds_that_have_seeds_ask_about_what_is_made_for_them(make_synth, serve):
+    def answer(request: dict[str, Any], before: int) -> Answer:
+        asked = request["messages"][1]["content"]
+        topology = topology_of(asked)
+        if topology is None:
+            schema = schema_of(asked)
+            table = sorted(schema.tables)[0]
+            items = [
+                {
+                    "request": f"Count what {table} holds of each {column}.",
+                    "query": f'cluster("{schema.cluster}").database("{schema.database}").{table} | summarize count() by {column}',
+                    "explanation": f"It groups the rows of {table} by {column} and counts each group.",
+                }
+                for column in sorted(schema.tables[table])[:2]
+            ]
+            return completion(json.dumps({"items": items}))
+        plan = [str(each) for each in greedy(topology) or []]
+        return completion(json.dumps({"plan": plan, "explanation": "Each link carries the chunk that is rarest."}))
+
+    kinds = [{"kind": kind, "teacher": "m", "documents": 6} for kind in ("plan", "kql")]
+    run, commit = make_synth(serve(answer), kinds=kinds, together={"alike": 1.0, "same_phrase": 1.0})
+    assert commit.counts.seen == 12
+    assert set(commit.counts.dropped) <= {"no_better_plan"}
+    rows = rows_of(run, commit)
+    assert {(row["kind"], row["category"]) for row in rows} == {
+        ("plan", "benchmarks_and_performance"),
+        ("kql", "query_language_and_telemetry"),
+    }
+    assert {(row["source"], row["licence"]) for row in rows} == {("generated", "CC0-1.0")}
+    assert all(row["parents"] for row in rows)
+    assert {part.name for part in commit.parts} == {"part-00000", "part-00001", "seeds-0", "seeds-1"}

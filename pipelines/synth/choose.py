@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from synth.needs import meets
 
 from pipelines.engine import Job
 from pipelines.parts import Counts, Part, read_table, write_part
 from pipelines.synth.tables import CANDIDATE
 from pipelines.synth.uses import Use, uses_from
+from synth.needs import meets
 
 _COLUMNS = ("doc_id", "category", "topic_quality", "words")
 EVERYTHING = (1 << 63) - 1  # above every order

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from synth.prompts import finish, prepare
 
 from pipelines.engine import Job
 from pipelines.parts import read_table
@@ -16,6 +15,7 @@ from pipelines.synth.tables import PLAN
 from pipelines.synth.uses import Use
 from synth import forms
 from synth.answer import answer_of
+from synth.prompts import finish, prepare
 
 _COPIED = ("order", "doc_id", "row", "use", "piece", "pieces", "sample", "key")
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
@@ -67,6 +67,10 @@ def _read(row: dict[str, Any], use: Use, documents: pa.Table, status: int, body:
     if answer.finish != "stop" or not answer.text:
         reason = "unfinished" if answer.finish != "stop" else "empty"
         return Read(row, source, problems=[(reason, answer.finish)])
-    restored, lost = finish(use.kind, answer.text, prepare(use.kind, piece))
-    reading = forms.read(use.kind, restored, piece)
+    try:
+        restored, lost = finish(use.kind, answer.text, prepare(use.kind, piece))
+        reading = forms.read(use.kind, restored, piece)
+    except Exception as error:  # noqa: BLE001 - what one answer provokes costs that answer only
+        row |= {"broken": type(error).__name__, "detail": str(error)}
+        return Read(row)
     return Read(row, source, reading.text, [*lost, *reading.problems])

@@ -11,8 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from synth.pieces import join
-from synth.prompts import prompt_hash
 
 from filters.verdict import judge
 from manifests.models import ClassifySettings, FilterSettings
@@ -24,6 +22,8 @@ from pipelines.rows import count_fates, drop_row, quarantine_row, side_tables
 from pipelines.schema import CLUSTER, DOCUMENT, SCHEMA_VERSION, joined, table_of
 from pipelines.synth.tables import PROVENANCE
 from pipelines.synth.uses import Use, uses_from
+from synth.pieces import join
+from synth.prompts import prompt_hash
 
 _INHERITED = ("source", "category", "licence", "licence_evidence", "language", "title")
 #: What a part counts of each use, by `USE:NAME`.

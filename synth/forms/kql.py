@@ -14,8 +14,9 @@ from synth.forms import Reading
 def read(kind: Kind, answer: str, document: str) -> Reading:
     """An answer: {"items": [{"request", "query", "explanation"}]}.
 
-    Problems: broken_json, no_schema (of the document), invalid_query, unknown_table, unknown_column, unknown_function,
-    trivial_query (it says no more than a table), repeated_item. One bad query is enough: the teacher knows no better.
+    Problems: broken_json, schema, no_schema (of the document), invalid_query, unknown_table, unknown_column,
+    unknown_function, trivial_query (it says no more than a table), repeated_item. One bad query is enough: the
+    teacher knows no better.
     """
     value, problems = read_json(answer, kind.response_schema)
     if problems:
