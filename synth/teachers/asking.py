@@ -215,9 +215,10 @@ class Asking:
         probes = server.breaker.is_open
         if not probes and (not self._feed.is_idle or busiest.wait(now) <= 0):
             return False
-        for ticket in busiest.line.give_up():
+        tickets = busiest.line.give_up(at_any_cost=probes)
+        for ticket in tickets:
             server.line.add(ticket)
-        return True
+        return bool(tickets)
 
     def _send(self, server: Server, ticket: Ticket, now: float) -> None:
         probe = server.breaker.is_open
@@ -383,7 +384,7 @@ class Asking:
             return
         for server in self._servers:
             while server.breaker.is_open and len(server.line):
-                for ticket in server.line.give_up():
+                for ticket in server.line.give_up(at_any_cost=True):
                     self._line_up(ticket)
 
     def _watch(self, now: float) -> None:

@@ -86,9 +86,14 @@ class Line(Generic[T]):
             self._free[route] = None
             self._free.move_to_end(route, last=False)
 
-    def give_up(self) -> list[T]:
-        """Takes all requests of the route that would go last, for another server to take. The line is not empty."""
-        routes = self._free or self._busy
+    def give_up(self, at_any_cost: bool) -> list[T]:
+        """Takes all requests of the route that would go last, for another server to take. The line is not empty.
+
+        A route with a request in flight stays, since its prefix is in this server's cache; unless `at_any_cost`.
+        """
+        routes = self._free or (self._busy if at_any_cost else None)
+        if not routes:
+            return []
         route = next(reversed(routes))
         return [self._remove(route) for _ in range(len(self._waiting[route]))]
 
