@@ -30,7 +30,9 @@ class Teacher(Model):
     model: str = Field(min_length=1)
     revision: str = Field(default="", description="of its weights; a new one is another teacher")
     licence: str = Field(default="", description="of what the teacher writes")
-    api: Literal["chat", "completion"] = Field(default="chat", description="of an OpenAI-compatible server")
+    api: Literal["chat", "completion", "batch"] = Field(
+        default="chat", description="of an OpenAI-compatible server; batch: chat, by its files and batches"
+    )
     urls: list[str] = Field(default=[], description="of its replicas, up to and including /v1")
     url_variable: str = Field(
         default="", description="environment variable that holds the URL; where it is not set, its kinds are not asked"
@@ -70,6 +72,8 @@ class Teacher(Model):
     def _is_reachable(self) -> Teacher:
         if bool(self.urls) == bool(self.url_variable):
             raise ValueError("give either urls or url_variable")
+        if self.api == "batch" and len(self.urls) > 1:
+            raise ValueError("api batch has one URL: its batches lie at one server")
         return self
 
 

@@ -26,6 +26,7 @@ from pipelines.trace_text import _synth
 from synth.checks.all_gather import topology_of
 from synth.checks.kql_schema import schema_of
 from synth.seeds.all_gather_plans import greedy
+from tests.batch_server import BatchServer, Ending, answered, sound
 from tests.corpora import InProcess
 from tests.synth_runs import TOPICS, document_of, faq_of, make, put_documents, rows_of, topic_of
 from tests.teacher_server import Answer, TeacherServer, completion, error
@@ -472,3 +473,13 @@ def test_kinds_that_have_seeds_ask_about_what_is_made_for_them(make_synth, serve
     assert {(row["source"], row["licence"]) for row in rows} == {("generated", "CC0-1.0")}
     assert all(row["parents"] for row in rows)
     assert {part.name for part in commit.parts} == {"part-00000", "part-00001", "seeds-0", "seeds-1"}
+
+
+def test_a_teacher_may_be_asked_in_batches(make_synth):
+    server = BatchServer(lambda lines, number: Ending(output=[answered(line, 200, sound(faq_of(topic_of(line["body"])))) for line in lines]))  # fmt: skip
+    try:
+        batched = {"urls": [server.url], "model": "m", "api": "batch"}
+        _, commit = make_synth(None, teachers={"m": batched}, kinds=[FAQ])
+        assert commit.counts.consumed == 4
+    finally:
+        server.close()

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from pipelines.engine import StageError
 from pipelines.run import Run
+from pipelines.synth.store import store_of
 from pipelines.synth.uses import variable_of
 from synth.teachers import Endpoint
 
@@ -18,14 +19,18 @@ def endpoints_of(run: Run, names: Iterable[str]) -> dict[str, Endpoint]:
 
 
 def _endpoint(name: str, run: Run) -> Endpoint:
-    from synth.teachers.openai import OpenAITeacher
-
     synth = run.recipe.synth
     teacher = synth.teachers[name]
     if variable_of(teacher):
         raise StageError(f"synth: {teacher.url_variable} is not set: it holds the URL of teacher {name!r}")
     if teacher.url_variable:
         teacher = teacher.model_copy(update={"urls": [os.environ[teacher.url_variable]]})
+    if teacher.api == "batch":
+        from synth.teachers.batch import BatchTeacher
+
+        return BatchTeacher(name, teacher, synth.patience_s, _say, store_of(run).url)
+    from synth.teachers.openai import OpenAITeacher
+
     return OpenAITeacher(name, teacher, synth.patience_s, _say)
 
 
