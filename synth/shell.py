@@ -30,10 +30,12 @@ class ShellError(ValueError):
 
 @dataclass
 class Script:
-    """What a script has: functions that it defines, simple commands, and words that begin with a hyphen."""
+    """What a script has: functions that it defines, simple commands, their first words, and words that begin with a
+    hyphen."""
 
     functions: int = 0
     commands: int = 0
+    programs: set[str] = field(default_factory=set)
     options: set[str] = field(default_factory=set)
 
 
@@ -123,6 +125,7 @@ class _Reader:
             return token != "function"
         if token not in ("!", "time", "coproc") and not _ASSIGNMENT.match(token):
             self.script.commands += 1
+            self.script.programs.add(token)
             self.arguments()
         return False
 
