@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from filters.compiled import compiled, inner
+from filters.general.repetition import clear, table_for
 from filters.hashing import GOLDEN, mix
 from filters.stream import Bytes, Hashes, Offsets, Stream
 from synth.gates.lexicon import Lexicon, lexicon
@@ -26,7 +27,7 @@ from synth.gates.literals import (
     room_for,
     scan,
 )
-from synth.gates.search import emptied, find, holds, insert, room_for_keys
+from synth.gates.search import find, holds, insert
 
 # Columns of what is counted. `recalled_…` of `source_…`: those of the source that the answer has.
 COUNTS = (
@@ -64,7 +65,7 @@ def compare(sources: Stream, rows: Offsets, answers: Stream) -> Novelty:
     found = Novelty(np.zeros((pairs, len(COUNTS)), np.int64), np.zeros((pairs, 5, 2), np.int64))
     longest = [int(np.diff(stream.offsets).max(initial=0)) for stream in (sources, answers)]
     before, after = (room_for(size) for size in longest)
-    known, own = (room_for_keys(_KEYS * (size + 8)) for size in longest)
+    known, own = (table_for(_KEYS * (size + 8)) for size in longest)
     _compare(
         sources.data, sources.offsets, rows, answers.data, answers.offsets, lexicon(), before, after, known, own,
         found.counts, found.examples,
@@ -95,11 +96,11 @@ def _compare(
     for pair in range(len(rows)):
         begin, end = offsets[rows[pair]], offsets[rows[pair] + 1]
         size = scan(data, begin, end, words, before)
-        mask = emptied(known, _KEYS * size)
+        mask = clear(known, _KEYS * size)
         _learn(before, size, known, mask)
         letters, more_letters = _short_options(data, before, size)
         said = scan(texts, text_offsets[pair], text_offsets[pair + 1], words, after)
-        own_mask = emptied(own, _KEYS * said)
+        own_mask = clear(own, _KEYS * said)
         for at in range(said):
             kind = after.kinds[at]
             if kind in (PART, OWN):

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.compiled import compiled, inner
+from filters.general.repetition import clear, table_for
 from filters.junk.phrases import Table, look_up, table_of
 from filters.shingles import Sets, Shingles, shingle_sets, shingles_of
 from filters.stream import BLANK, HEADING, ITEM, PROSE, TABLE, Bytes, Hashes, Offsets, Stream
 from synth.gates.lexicon import hash_of
 from synth.gates.literals import BYTE, FOLDED, WORD, hash_span
-from synth.gates.search import emptied, holds, insert, room_for_keys
+from synth.gates.search import holds, insert
 
 Floats = npt.NDArray[np.float32]
 
@@ -101,7 +102,7 @@ def _shared(sources: Sets, rows: Offsets, answers: Sets, shared: Offsets) -> Non
 def grounded(sources: Stream, rows: Offsets, answers: Stream) -> Floats:
     """Share of the words of each answer (by their first letters, each once, common ones left out) that stand in its
     source; 1 where there is none."""
-    known, own = (room_for_keys(int(np.diff(stream.word_offsets).max(initial=0))) for stream in (sources, answers))
+    known, own = (table_for(int(np.diff(stream.word_offsets).max(initial=0))) for stream in (sources, answers))
     counts = np.zeros((len(answers), 2), np.int64)
     _grounded(
         sources.data, sources.offsets, sources.starts, sources.word_offsets, rows, answers.data, answers.offsets,
@@ -128,12 +129,12 @@ def _grounded(
 ) -> None:
     for pair in range(len(rows)):
         first, last = word_offsets[rows[pair]], word_offsets[rows[pair] + 1]
-        mask = emptied(known, last - first)
+        mask = clear(known, last - first)
         for word in range(first, last):
             stem = _stem(data, starts[word], offsets[rows[pair] + 1])
             if stem:
                 insert(known, mask, stem)
-        own_mask = emptied(own, text_words[pair + 1] - text_words[pair])
+        own_mask = clear(own, text_words[pair + 1] - text_words[pair])
         for word in range(text_words[pair], text_words[pair + 1]):
             stem = _stem(texts, text_starts[word], text_offsets[pair + 1])
             if stem and not look_up(common, stem) and insert(own, own_mask, stem):

@@ -48,17 +48,6 @@ def _is_whole(data: Bytes, begin: int, end: int, at: int, stop: int, other: Byte
 
 
 @inner
-def emptied(table: Hashes, most: int) -> int:
-    """Makes room for so many keys in a set; the mask of the slots in use."""
-    slots = 4
-    while slots < 2 * most:
-        slots *= 2
-    for slot in range(slots):
-        table[slot] = 0
-    return slots - 1
-
-
-@inner
 def insert(table: Hashes, mask: int, key: np.uint64) -> bool:
     """Puts a key into a set; whether it is new."""
     key |= np.uint64(1)  # 0 is an empty slot
@@ -81,11 +70,3 @@ def holds(table: Hashes, mask: int, key: np.uint64) -> bool:
             return True
         slot = (slot + 1) & mask
     return False
-
-
-def room_for_keys(most: int) -> Hashes:
-    """Room for a set of so many keys."""
-    slots = 4
-    while slots < 2 * most:
-        slots *= 2
-    return np.zeros(slots, np.uint64)
