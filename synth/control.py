@@ -52,11 +52,3 @@ def neutralise(text: str) -> str:
         parts += [text[at:begin], " ".join((token[0], token[1:-1], token[-1]))]
         at = end
     return "".join([*parts, text[at:]])
-
-
-def leaked(answer: str, document: str = "") -> str:
-    """The first control token or role of an answer that its document has not; or nothing."""
-    for begin, end in find(answer):
-        if answer[begin:end] not in document:
-            return answer[begin:end]
-    return ""

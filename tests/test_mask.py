@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from synth.blocks import Block, blocks
-from synth.control import find, leaked, neutralise
+from synth.control import find, neutralise
 from synth.mask import mask, mask_marks, problems, restore, tidy
 
 GOLDEN = sorted((Path(__file__).parent / "golden/extract").glob("*.md"))
@@ -317,12 +317,10 @@ def test_hostile_runs_are_read_once(unit: str) -> None:
         ),
     ],
 )
-def test_control_tokens_are_found_taken_apart_and_named_when_they_leak(token: str) -> None:
+def test_control_tokens_are_found_and_taken_apart(token: str) -> None:
     text = f"{token} a"
     assert [text[begin:end] for begin, end in find(text)] == [token]
     assert [*find(neutralise(text))] == []
-    assert leaked(text) == token
-    assert leaked(text, f"the document has {token}") == ""
 
 
 @pytest.mark.parametrize("text", ["a <- b |> c", "<any>", "x <| y", "[a]", "Instruction: a", "<user>", "User: root"])

@@ -368,14 +368,6 @@ def test_a_removal_names_the_files_that_held_something(tmp_path: Path) -> None:
     assert b"3:3:3:" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_garbage_is_what_nobody_refers_to(tmp_path: Path) -> None:
-    place = fill(Store(str(tmp_path)), map(response, range(10)))
-    kept = sorted(response(number).key for number in (2, 5))
-    place.collect_garbage(strings([*kept, "unknown"]))
-    assert [each.key for each in read(place, [response(n).key for n in range(10)])] == kept
-    assert place.collect_garbage(strings(kept)) == []
-
-
 def test_nothing_is_removed_while_another_writes_or_removes(tmp_path: Path) -> None:
     place = fill(Store(str(tmp_path)), [response(1)])
     key = strings([response(1).key])

@@ -11,13 +11,12 @@ import pyarrow as pa
 from pipelines.engine import Job
 from pipelines.parts import read_table
 from pipelines.synth.plan import pieces_of
-from pipelines.synth.tables import PLAN
+from pipelines.synth.tables import PLAN, REQUEST
 from pipelines.synth.uses import Use
 from synth import forms
 from synth.answer import answer_of
 from synth.prompts import finish, prepare
 
-_COPIED = ("order", "doc_id", "row", "use", "piece", "pieces", "sample", "key")
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 
 
@@ -39,7 +38,7 @@ def read_answers(job: Job, uses: Sequence[Use]) -> Iterator[Read]:
     responses = _responses(job.spec["answered"])
     documents = read_table(job.spec["input"], ["title", "text"])
     for planned in read_table(job.spec["plan"], [name for name in PLAN.names if name != "body"]).to_pylist():
-        row = {name: planned[name] for name in _COPIED}
+        row = {name: planned[name] for name in REQUEST.names}
         if planned["reason"]:
             yield Read(row, problems=[(planned["reason"], planned["value"] or "")])
         elif planned["order"] >= job.spec["below"]:

@@ -142,13 +142,6 @@ class Store:
                     changed.append(f"{LINKS}/{name}")
         return sorted(changed)
 
-    def collect_garbage(self, keep: pa.Array) -> list[str]:
-        """Removes the responses of all keys but some, their links stay; otherwise as `remove`."""
-        kept = _strings(keep)
-        with held(self.url):
-            self._be_alone()
-            return sorted(self._remove(lambda there: pc.invert(pc.is_in(there, kept))))
-
     # ------------------------------------------------------------ within
 
     def _names(self) -> list[str]:

@@ -7,9 +7,8 @@ import pyarrow as pa
 #: A document that a kind may be asked of. `order` is where it stands in the order of admission, by hash of its id.
 CANDIDATE = pa.schema([("use", pa.int16()), ("order", pa.int64()), ("row", pa.int64())])
 
-#: A request, in the order of admission; `use` is the entry of the recipe's kinds that asks. Where `reason` is not null
-#: there is nothing to ask, and no key. `shared_tokens`: at the beginning of the prompt, as in the request before it.
-PLAN = pa.schema(
+#: Which request it is: of which document, use (an entry of the recipe's kinds), piece and sample.
+REQUEST = pa.schema(
     [
         ("order", pa.int64()),
         ("doc_id", pa.string()),
@@ -19,6 +18,14 @@ PLAN = pa.schema(
         ("pieces", pa.int32()),
         ("sample", pa.int32()),
         ("key", pa.string()),
+    ]
+)
+
+#: Requests in the order of admission. Where `reason` is not null there is nothing to ask, and no key. `shared_tokens`:
+#: at the beginning of the prompt, as in the request before it.
+PLAN = pa.schema(
+    [
+        *REQUEST,
         ("prompt_tokens", pa.int64()),
         ("shared_tokens", pa.int64()),
         ("expected_tokens", pa.int64()),
@@ -39,14 +46,7 @@ _FAILED = pa.list_(pa.struct([("reason", pa.string()), ("value", pa.string())]))
 #: is the reason of a quarantine.
 JUDGED = pa.schema(
     [
-        ("order", pa.int64()),
-        ("doc_id", pa.string()),
-        ("row", pa.int64()),
-        ("use", pa.int16()),
-        ("piece", pa.int32()),
-        ("pieces", pa.int32()),
-        ("sample", pa.int32()),
-        ("key", pa.string()),
+        *REQUEST,
         ("text", pa.large_string()),
         ("failed", _FAILED),
         ("broken", pa.string()),
