@@ -4,7 +4,7 @@
 # make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
 # make bench-dedup     measures what dedup finds, its speed beside peers, and its growth (ARGS="--only growth --sizes 1e7")
 # make bench-tokenize  measures tokens/s beside encoder, writer and peers, and what packing wastes (ARGS="--only packing")
-# make bench-synth     measures the gates on pairs with known faults, and their speed
+# make bench-synth     measures gates on pairs with known faults, the client, the share of a prefix cache
 # make bench-crawl     measures what the crawler keeps to and what it costs (ARGS="--only cpu,frontier --urls 1e7")
 # make crawl extract dedup ...   stages by name; each brings those that it needs (AGAINST="runs/may ...": new to these)
 # make example        trains a tiny model on the shards of the demo, on a CPU, and shows the loss fall
@@ -151,7 +151,7 @@ accept-synth: .venv/.llama
 		tests/test_mask.py tests/test_pieces.py tests/test_prompts.py tests/test_label.py tests/test_llama_teacher.py
 	@$(BIN)/python -m benchmarks.synth --check $(ARGS)
 
-bench-synth: setup
+bench-synth: .venv/.llama
 	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
 accept-main-job: setup

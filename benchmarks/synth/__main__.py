@@ -1,4 +1,4 @@
-"""`make bench-synth`: gates on pairs with known faults and their speed; the client beside its HTTP library."""
+"""`make bench-synth`: gates on pairs with known faults, and their speed; the client; what a prefix cache holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.extract import report
 from benchmarks.extract.packages import Log
 from benchmarks.extract.report import Held
-from benchmarks.synth import client, gates
+from benchmarks.synth import client, gates, prefix
 
 PACKAGES = ("aiohttp", "numba", "pyarrow")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -40,7 +40,23 @@ def _client(options: argparse.Namespace, log: Log) -> dict[str, Any]:
     return {**found, "targets": held}
 
 
-PARTS: Mapping[str, Callable[[argparse.Namespace, Log], dict[str, Any]]] = {"gates": _gates, "client": _client}
+def _prefix(options: argparse.Namespace, log: Log) -> dict[str, Any]:
+    if why := prefix.server.missing():
+        log(f"skipped the prefix cache: {why}")
+        return {"targets": []}
+    found = prefix.measure()
+    rows = [(each["layout"], each["order"], f"{each['prompt_tokens']:,}", f"{each['share']:.1%}") for each in found]
+    report.table("prompt tokens from llama.cpp's prefix cache, one slot", ["layout", "by", "tokens", "cached"], rows)
+    share = found[0]["share"]
+    held = [Held("cached, document first, by document", f"{share:.1%}", ">= 70 %", share >= 0.7)]
+    return {"rows": found, "targets": held}
+
+
+PARTS: Mapping[str, Callable[[argparse.Namespace, Log], dict[str, Any]]] = {
+    "gates": _gates,
+    "client": _client,
+    "prefix": _prefix,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

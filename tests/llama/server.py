@@ -15,6 +15,8 @@ from typing import IO
 
 from tests.llama.gguf import write_random_llama
 
+RANDOM = "random"
+"""Name of the model that knows nothing."""
 START_S = 60.0
 _ROOT = Path(__file__).parents[2]
 
@@ -27,7 +29,7 @@ def missing() -> str:
 
 def random_model(directory: Path) -> Path:
     """A model of random weights, written into a directory unless it is there."""
-    model = directory / "random.gguf"
+    model = directory / f"{RANDOM}.gguf"
     if not model.exists():
         write_random_llama(model)
     return model
