@@ -30,13 +30,15 @@ class ShellError(ValueError):
 
 @dataclass
 class Script:
-    """What a script has: functions that it defines, simple commands, their first words, and words that begin with a
-    hyphen."""
+    """What a script has: functions that it defines, simple commands, and words that begin with a hyphen.
+
+    `calls`: the words of each simple command, in quotes as they stand, without assignments and redirections.
+    """
 
     functions: int = 0
     commands: int = 0
-    programs: set[str] = field(default_factory=set)
     options: set[str] = field(default_factory=set)
+    calls: list[list[str]] = field(default_factory=list)
 
 
 def parse_shell(code: str) -> Script:
@@ -125,8 +127,8 @@ class _Reader:
             return token != "function"
         if token not in ("!", "time", "coproc") and not _ASSIGNMENT.match(token):
             self.script.commands += 1
-            self.script.programs.add(token)
-            self.arguments()
+            self.script.calls.append([token])
+            self.arguments(self.script.calls[-1])
         return False
 
     def compound(self, token: str) -> None:
@@ -195,21 +197,24 @@ class _Reader:
             if not token:
                 raise self.error("]] is missing")
 
-    def arguments(self) -> None:
-        """The rest of a simple command, or of the head of a function."""
+    def arguments(self, words: list[str]) -> None:
+        """The rest of a simple command, which is added to its words, or of the head of a function, which has none."""
         first = True
         while (token := self.peek()) not in _SEPARATORS and token not in ("", ")", ";;", ";&", ";;&"):
-            self.token()
+            word = self.token()
             if token == "(":
                 if not first or self.token() != ")":
                     raise self.error("unexpected (")
                 self.script.functions += 1
                 self.script.commands -= 1
+                words.clear()
                 return
             if _REDIRECTION.fullmatch(token):
                 self.redirection(token)
-            elif token.startswith("-") and len(token) > 1:
-                self.script.options.add(token)
+            else:
+                words.append(word)
+                if token.startswith("-") and len(token) > 1:
+                    self.script.options.add(token)
             first = False
 
     def redirection(self, token: str) -> None:

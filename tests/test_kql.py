@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.synthesis import load_kind
+from synth.checks.answers import sentence
 from synth.checks.kql_grammar import parse
 from synth.checks.kql_names import Schema, unknown_names
 from synth.checks.kql_schema import schema_of
@@ -232,3 +233,19 @@ def test_each_seed_states_a_schema_that_queries_can_be_checked_on():
             first = sorted(columns)[0]
             query = f'cluster("{schema.cluster}").database("{schema.database}").{table} | summarize count() by {first}'
             assert check(query, schema) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("`-r` removes\n  it", "`-r` removes it"),
+        ("# A heading", "A heading"),
+        ("- - > ```sh", "sh"),
+        ("1. First | of all", "First | of all"),
+        ("---", ""),
+        ("**bold** and -x", "**bold** and -x"),
+        ("=" * 50_000 + "#" * 50_000, "#" * 50_000),
+    ],
+)
+def test_a_sentence_keeps_its_code_and_begins_no_block(text, line):
+    assert sentence(text) == line

@@ -150,3 +150,29 @@ def test_an_answer_that_is_no_plan_says_why(answer, reason):
 def test_a_document_without_matrices_states_no_topology(text):
     assert topology_of(text) is None
     assert read(KIND, KIND.example.answer, text).problems[0][0] == "no_topology"
+
+
+def test_a_time_that_is_only_a_part_of_a_number_of_the_document_does_not_count():
+    plan = json.loads(KIND.example.answer)["plan"]
+    for told, problems in (("23.00", []), ("1.5", []), ("00", [("wrong_latency", "00 us")])):
+        answer = json.dumps({"plan": plan, "explanation": f"The plan takes {told} us, as every link is busy."})
+        assert list(read(KIND, answer, KIND.example.document).problems) == problems
+
+
+@given(st.integers(2, 7), st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
+def test_plans_for_any_links_reach_everybody_or_are_not_made(gpus, pairs):
+    around = {(gpu, (gpu + 1) % gpus) for gpu in range(gpus)}
+    links = sorted(around | {(a, b) for a, b in pairs if a != b and a < gpus and b < gpus})
+    all_linked = switch(gpus)
+    topology = replace(
+        all_linked,
+        alpha_ps={link: all_linked.alpha_ps[link] for link in links},
+        bandwidth={link: all_linked.bandwidth[link] for link in links},
+    )
+    for make_plan in (known.greedy, known.one_at_a_time):
+        plan = make_plan(topology)
+        assert len(plan) == gpus * (gpus - 1)
+        assert steps_of(topology, plan)
+    cut = {link: alpha for link, alpha in topology.alpha_ps.items() if link[1] != 0}
+    assert known.greedy(replace(topology, alpha_ps=cut)) is None
+    assert known.one_at_a_time(replace(topology, alpha_ps=cut)) is None

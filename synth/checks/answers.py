@@ -13,6 +13,7 @@ from synth.schema import departure
 _LONGEST = 200_000
 
 _FENCE = re.compile(r"\A\s{0,100}```(?:json)?[ \t]{0,20}\n(.{0,200000}?)\n[ \t]{0,20}```\s{0,100}\Z", re.DOTALL)
+_BLOCK_BEGINS = re.compile(r"\A(?:#{1,6}+(?: |\Z)|>|[-*+] |[0-9]{1,9}[.)] |`{3,}+|~{3,}+|[-*_]{3,}+|\||=| )++")
 _BACKTICKS = re.compile(r"`{3,}")
 
 
@@ -35,7 +36,7 @@ def _refuse(constant: str) -> None:
 
 def sentence(text: str) -> str:
     """A text as one line, so that it cannot begin a heading, a list or a fence."""
-    return " ".join(text.split()).lstrip("#>-*+|`~= ")
+    return _BLOCK_BEGINS.sub("", " ".join(text.split()))
 
 
 def fenced(code: str, language: str) -> str:
