@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from synth.checks.records import Record, records_of
 from synth.code import CodeError, longest_block, parse
 from synth.outline import Fence, Outline, outline
 
@@ -13,6 +14,7 @@ _FEWEST_WORDS = 40  # of prose
 _FEWEST_OPTIONS = 4
 _FEWEST_LOG_LINES = 3
 _FEWEST_SETTINGS = 3
+_FEWEST_RESULTS = 4
 _FEWEST_SCRIPT_LINES = 8
 _WORDS_BETWEEN = 300  # of a report, between the words that name an incident
 
@@ -33,6 +35,7 @@ _PROGRAM = re.compile(r"[a-z][a-z0-9_.+-]{0,40}")
 _OPTION = re.compile(r"(?:--[a-zA-Z][\w-]{1,60}|-[a-zA-Z0-9]{1,20})(?:[=\[ ,].{0,200})?", re.DOTALL)
 # A line that describes an option, behind the marks of a list, a table or emphasis; then at least a word.
 _OPTION_LINE = re.compile(r"[-*+|>\s]{0,8}[*`_]{0,3}(--?[a-zA-Z][\w-]{0,60})(?=[\s`*_,=\[:|<]|$)")
+_RESULT = re.compile(r"[-+]?[0-9][0-9,]{0,20}(?:\.[0-9]{1,18})?(?: ?[A-Za-zµ%/]{1,12})?")
 _ACCEPTED = re.compile(
     r"## Answer \(score -?\d{1,9}, accepted\)|\*\*.{0,200}\(?(?:[^()\n]{0,80}, )?accepted\)(?:\*\*)?:"
 )
@@ -178,6 +181,11 @@ def error(page: Outline) -> bool:
     )
 
 
+def results(page: Outline) -> bool:
+    """Records with names and numbers: of a table, of CSV or of JSON."""
+    return sum(map(_is_result, records_of(page))) >= _FEWEST_RESULTS
+
+
 NEEDS: Mapping[str, Callable[[Outline], bool]] = {
     "accepted_answer": accepted_answer,
     "code": code,
@@ -188,8 +196,15 @@ NEEDS: Mapping[str, Callable[[Outline], bool]] = {
     "log": log,
     "options": options,
     "prose": prose,
+    "results": results,
     "script": script,
 }
+
+
+def _is_result(record: Record) -> bool:
+    """A number in a field, and a name in another."""
+    numbers = sum(bool(_RESULT.fullmatch(value)) for value in record.values)
+    return numbers > 0 and any(value[:1].isalpha() for value in record.values)
 
 
 def _prose(page: Outline) -> list[str]:

@@ -233,7 +233,7 @@ def test_no_answer_is_a_crash(text):
     read(KIND, json.dumps({"items": [item]}), DOCUMENT)
 
 
-@pytest.mark.parametrize("name", ["command", "plan", "kql"])
+@pytest.mark.parametrize("name", ["command", "plan", "kql", "retrieval_item"])
 def test_no_gate_rejects_the_golden_example(name):
     kind = load_kind(name, Path("/"))
     source, text = (pa.array([each], pa.large_string()) for each in (kind.example.document, kind.example.text))
