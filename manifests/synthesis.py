@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,22 @@ from manifests.base import Identifier, Limits, Model, Rule, Share
 
 _KINDS = Path(__file__).parent / "kinds"
 _GATES = Path(__file__).parent / "gates.yaml"
+_OPTION = re.compile(r"[a-z][a-z0-9-]*")
+#: Options of `vllm serve` that the rest of a teacher decides.
+_OURS = frozenset(
+    {
+        "api-key", "host", "max-model-len", "model", "port", "revision", "served-model-name", "tensor-parallel-size",
+        "uds",
+    }
+)  # fmt: skip
+#: Those that place the work, and leave each answer what it may be.
+_PLACING = frozenset(
+    {
+        "block-size", "distributed-executor-backend", "enable-chunked-prefill", "enable-prefix-caching",
+        "gpu-memory-utilization", "max-num-batched-tokens", "max-num-seqs", "kv-cache-memory-bytes",
+        "pipeline-parallel-size", "swap-space", "uvicorn-log-level",
+    }
+)  # fmt: skip
 
 
 class Price(Model):
@@ -22,6 +39,36 @@ class Price(Model):
     prompt: float = Field(ge=0.0)
     completion: float = Field(ge=0.0)
     cached: float | None = Field(default=None, ge=0.0, description="of prompt tokens from a cache; null: as the others")
+
+
+class Engine(Model):
+    """vLLM, started on Ray's machines while its teacher is asked (https://docs.vllm.ai/en/stable/cli/serve)."""
+
+    number: int = Field(default=1, ge=1, le=4096, description="of engines, each of which holds all of the model")
+    gpus: int = Field(default=1, ge=0, le=64, description="of each engine, in one machine")
+    weights: str = Field(
+        default="", description="what is loaded: a directory that each machine sees, or a name; empty: the model's name"
+    )
+    options: dict[str, bool | int | float | str] = Field(
+        default={},
+        description="of `vllm serve`, without dashes before; those that may change an answer make it another teacher",
+    )
+    command: str = Field(default="vllm", min_length=1, description="the program, or its path on each machine")
+
+    @field_validator("options")
+    @classmethod
+    def _are_options(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name in options:
+            if not _OPTION.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of an option; give it as max-model-len")
+            if name in _OURS:
+                raise ValueError(f"{name} is set by what else the teacher says; leave it out")
+        return options
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """The options that may change an answer: all but those that say how much is done at once, and where."""
+        return {name: value for name, value in sorted(self.options.items()) if name not in _PLACING}
 
 
 class Teacher(Model):
@@ -37,6 +84,7 @@ class Teacher(Model):
     url_variable: str = Field(
         default="", description="environment variable that holds the URL; where it is not set, its kinds are not asked"
     )
+    engine: Engine | None = Field(default=None, description="starts the model itself, in place of a URL")
     api_key_variable: str = Field(default="", description="environment variable that holds the key")
     api_key_header: Literal["authorization", "api-key"] = Field(
         default="authorization", description="authorization: as a bearer; api-key: as Azure has it"
@@ -70,8 +118,10 @@ class Teacher(Model):
 
     @model_validator(mode="after")
     def _is_reachable(self) -> Teacher:
-        if bool(self.urls) == bool(self.url_variable):
-            raise ValueError("give either urls or url_variable")
+        if bool(self.urls) + bool(self.url_variable) + bool(self.engine) != 1:
+            raise ValueError("give one of urls, url_variable and engine")
+        if self.engine and (self.api == "batch" or self.api_key_variable):
+            raise ValueError("an engine has neither batches nor a key: leave out api batch and api_key_variable")
         if self.api == "batch" and len(self.urls) > 1:
             raise ValueError("api batch has one URL: its batches lie at one server")
         return self

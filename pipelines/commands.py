@@ -141,8 +141,8 @@ def label(options: argparse.Namespace) -> int:
 
     loaded = _checked(options.recipe, options.run)
     sample = Sample(options.teacher, options.documents, options.output)
-    with held(options.run):
-        print(label(_run_of(loaded, options.run, ()), sample))
+    with held(options.run), Pool() as pool:
+        print(label(_run_of(loaded, options.run, ()), sample, pool))
     return 0
 
 

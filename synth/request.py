@@ -77,5 +77,7 @@ def request_key(teacher: Teacher, body: Mapping[str, Any], sample: int = 0) -> s
         "sample": sample,
         "body": body,
     }
+    if teacher.engine and teacher.engine.deciding:
+        whole["engine"] = teacher.engine.deciding
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -22,8 +22,8 @@ from manifests.models import Recipe
 from pipelines import storage
 from pipelines.pool import Pool
 from pipelines.run import Run
-from pipelines.schema import DOCUMENT, SCHEMA_VERSION, table_of
 from tests import runs
+from tests.corpora import documents_of
 from tests.llama import server as llama_server
 from tests.teacher_server import Answer, TeacherServer
 
@@ -42,7 +42,7 @@ sys.stdin.read()
 
 _ON_THE_HEAD = ("test_again.py", "test_bulk_readers_run.py", "test_bulk_run.py", "test_cluster.py",
                 "test_hostile_records.py", "test_stages_alone.py")  # fmt: skip
-_ON_THE_POOL = ("test_dedup.py", "test_engine.py", "test_export_formats.py")
+_ON_THE_POOL = ("test_dedup.py", "test_engine.py", "test_engines.py", "test_export_formats.py")
 _LONGEST = ("test_main_job.py", *_ON_THE_HEAD, "test_takedown_run.py", "test_snapshots.py", "test_bucket_run.py",
             *_ON_THE_POOL)  # fmt: skip
 
@@ -189,29 +189,8 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.fixture
 def make_documents() -> Callable[..., pa.Table]:
-    """Documents of given texts, as `extract` makes them, in the order of their ids."""
-
-    def make(*texts: str) -> pa.Table:
-        rows = [
-            {
-                "schema_version": SCHEMA_VERSION,
-                "doc_id": f"{index:032x}",
-                "revision": f"{index + 1000:032x}",
-                "url": f"http://docs.localhost/{index}",
-                "source": "docs",
-                "category": "man_pages_cli_reference",
-                "licence": "CC-BY-4.0",
-                "licence_evidence": "stated on the page",
-                "opt_out": [],
-                "title": f"Page {index}",
-                "parents": [],
-                "text": text,
-            }
-            for index, text in enumerate(texts)
-        ]
-        return table_of(rows, DOCUMENT)
-
-    return make
+    """`documents_of`, for a test to call."""
+    return documents_of
 
 
 @pytest.fixture

@@ -44,6 +44,28 @@ _WORDS = [
 ]
 
 
+def documents_of(*texts: str) -> pa.Table:
+    """Documents of given texts, as `extract` makes them, in the order of their ids."""
+    rows = [
+        {
+            "schema_version": SCHEMA_VERSION,
+            "doc_id": f"{index:032x}",
+            "revision": f"{index + 1000:032x}",
+            "url": f"http://docs.localhost/{index}",
+            "source": "docs",
+            "category": "man_pages_cli_reference",
+            "licence": "CC-BY-4.0",
+            "licence_evidence": "stated on the page",
+            "opt_out": [],
+            "title": f"Page {index}",
+            "parents": [],
+            "text": text,
+        }
+        for index, text in enumerate(texts)
+    ]
+    return table_of(rows, DOCUMENT)
+
+
 class InProcess:
     """A pool without workers: jobs one after the other, from the first or from the last; it may stop in the middle."""
 

@@ -44,9 +44,17 @@ DROP: Answer = (0, None, {})
 
 
 class TeacherServer:
-    """Serves until closed. `answer` maps a request's JSON, and how often the same was asked before, to an Answer."""
+    """Serves until closed. `answer` maps a request's JSON, and how often the same was asked before, to an Answer.
 
-    def __init__(self, answer: Callable[[dict[str, Any], int], Answer]) -> None:
+    `key`: what a caller must bring as its bearer.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[dict[str, Any], int], Answer],
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        key: str = "",
+    ) -> None:
         self.answer = answer
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -62,7 +70,13 @@ class TeacherServer:
                     server.requests.append(request)
                     server.headers.append(dict(self.headers))
                     server.paths.append(self.path)
-                status, body, headers = server.answer(request, before)
+                known = not key or self.headers["Authorization"] == f"Bearer {key}"
+                self._send(*(server.answer(request, before) if known else error(401, "Unauthorized")))
+
+            def do_GET(self) -> None:
+                self._send(200 if self.path == "/health" else 404, b"", {})
+
+            def _send(self, status: int, body: bytes | None, headers: dict[str, str]) -> None:
                 if body is None:
                     return
                 self.send_response(status)
@@ -78,8 +92,8 @@ class TeacherServer:
             def log_message(self, *arguments: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        self._http = ThreadingHTTPServer(address, Handler)
+        self.url = f"http://{address[0]}:{self._http.server_address[1]}/v1"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
 

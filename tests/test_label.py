@@ -13,8 +13,10 @@ from pipelines.engine import StageError
 from pipelines.parts import read_table
 from pipelines.synth.label import Sample, label
 from synth.label import OTHER, label_messages, label_of, schema_of
-from tests.synth_runs import document_of, put_documents, topic_of
+from tests.corpora import InProcess
+from tests.synth_runs import put_documents
 from tests.teacher_server import completion
+from tests.topics import document_of, topic_of
 
 
 def labelled(request: dict[str, Any], before: int) -> Any:
@@ -37,11 +39,11 @@ def run(make_run, make_documents, serve):
 def test_labels_of_a_sample_are_asked_for_once_and_become_training_documents(run, tmp_path):
     made, server = run
     output = str(tmp_path / "labels.parquet")
-    said = label(made, Sample("m", 100, output))
+    said = label(made, Sample("m", 100, output), InProcess())
     assert "9 of 10 documents labelled; 0 got no answer, 1 one that is no label" in said
     rows = read_table(output).to_pylist()
     assert {row["teacher"] for row in rows} == {"m 3"}
-    assert label(made, Sample("m", 100, output)) == said
+    assert label(made, Sample("m", 100, output), InProcess()) == said
     assert len(server.requests) == 10
     documents = read_documents([output], 100)
     relevance = training_of("relevance", documents, [], None)
@@ -54,15 +56,15 @@ def test_labels_of_a_sample_are_asked_for_once_and_become_training_documents(run
 
 def test_a_smaller_sample_is_a_part_of_a_larger_one(run, tmp_path):
     made, server = run
-    label(made, Sample("m", 3, str(tmp_path / "a.parquet")))
+    label(made, Sample("m", 3, str(tmp_path / "a.parquet")), InProcess())
     assert len(server.requests) == 3
-    label(made, Sample("m", 6, str(tmp_path / "b.parquet")))
+    label(made, Sample("m", 6, str(tmp_path / "b.parquet")), InProcess())
     assert len(server.requests) == 6
 
 
 def test_a_teacher_that_the_recipe_lacks_is_one_line(run, tmp_path):
     with pytest.raises(StageError, match=r"^label: teacher 'x' is not among synth.teachers \(m\)$"):
-        label(run[0], Sample("x", 3, str(tmp_path / "a.parquet")))
+        label(run[0], Sample("x", 3, str(tmp_path / "a.parquet")), InProcess())
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,9 @@ from synth.checks.kql_schema import schema_of
 from synth.seeds.all_gather_plans import greedy
 from tests.batch_server import BatchServer, Ending, answered, sound
 from tests.corpora import InProcess
-from tests.synth_runs import TOPICS, document_of, faq_of, make, put_documents, rows_of, topic_of
+from tests.synth_runs import make, put_documents, rows_of
 from tests.teacher_server import Answer, TeacherServer, completion, error
+from tests.topics import TOPICS, document_of, faq_of, topic_of
 
 FAQ = {"kind": "faq", "teacher": "m"}
 _KINDS = Path(__file__).resolve().parents[1] / "manifests" / "kinds"

@@ -12,7 +12,8 @@ import pytest
 from pipelines.engine import read_commit
 from tests.hostile_teacher import HostileTeacher
 from tests.synth_process import CONCURRENCY, run_of
-from tests.synth_runs import document_of, faq_of, put_documents, topic_of
+from tests.synth_runs import put_documents
+from tests.topics import document_of, faq_of, topic_of
 
 
 def make_killed(directory: Path, server: HostileTeacher, samples: int, kills: int, requests: int) -> int:

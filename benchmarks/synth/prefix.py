@@ -17,7 +17,7 @@ from manifests.synthesis import Example, Kind, Teacher
 from synth.prompts import messages_for, prepare
 from synth.request import body_of
 from tests.llama import server
-from tests.synth_runs import document_of
+from tests.topics import document_of
 
 DOCUMENTS = 16
 _SECTIONS = 5  # of a document, each of some 90 words

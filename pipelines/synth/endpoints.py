@@ -7,18 +7,20 @@ import sys
 from collections.abc import Iterable
 
 from pipelines.engine import StageError
+from pipelines.pool import Pool
 from pipelines.run import Run
 from pipelines.synth.store import store_of
 from pipelines.synth.uses import variable_of
 from synth.teachers import Endpoint
 
 
-def endpoints_of(run: Run, names: Iterable[str]) -> dict[str, Endpoint]:
-    """The teachers of some names, each once. Raises StageError where one cannot be reached."""
-    return {name: _endpoint(name, run) for name in dict.fromkeys(names)}
+def endpoints_of(run: Run, names: Iterable[str], pool: Pool) -> dict[str, Endpoint]:
+    """The teachers of some names, each once; `pool` has the machines of engines. Raises StageError where one cannot
+    be reached."""
+    return {name: _endpoint(name, run, pool) for name in dict.fromkeys(names)}
 
 
-def _endpoint(name: str, run: Run) -> Endpoint:
+def _endpoint(name: str, run: Run, pool: Pool) -> Endpoint:
     synth = run.recipe.synth
     teacher = synth.teachers[name]
     if variable_of(teacher):
@@ -29,6 +31,10 @@ def _endpoint(name: str, run: Run) -> Endpoint:
         from synth.teachers.batch import BatchTeacher
 
         return BatchTeacher(name, teacher, synth.patience_s, _say, store_of(run).url)
+    if teacher.engine:
+        from pipelines.synth.engines import EngineTeacher
+
+        return EngineTeacher(name, teacher, run.base, synth.patience_s, _say, pool)
     from synth.teachers.openai import OpenAITeacher
 
     return OpenAITeacher(name, teacher, synth.patience_s, _say)

@@ -19,6 +19,7 @@ from manifests.synthesis import Teacher
 from pipelines import storage
 from pipelines.engine import Commit, StageError, read_commit
 from pipelines.parts import key_of, read_table, write_parquet
+from pipelines.pool import Pool
 from pipelines.run import Run
 from pipelines.schema import table_of
 from pipelines.synth.choose import EVERYTHING, order_of
@@ -55,7 +56,7 @@ class Sample:
     output: str
 
 
-def label(run: Run, sample: Sample) -> str:
+def label(run: Run, sample: Sample, pool: Pool) -> str:
     """Labels a sample of what classify has made, and writes a table of it. Returns what came of it, in words.
 
     Raises StageError where classify is not committed, or no teacher has this name.
@@ -76,7 +77,7 @@ def label(run: Run, sample: Sample) -> str:
         plans.append(_write_plan(run, sample, place, plan, commit))
         link(store, plans[-1])
     synth = run.recipe.synth
-    endpoints = endpoints_of(run, [sample.teacher])
+    endpoints = endpoints_of(run, [sample.teacher], pool)
     left = respond(Asked(plans, EVERYTHING, [sample.teacher], teachers, endpoints, synth.caps, synth.unanswered), store)
     labelled = [row for place, plan in zip(places, plans, strict=True) for row in asking.labelled(place, plan, store)]
     write_parquet(sample.output, table_of(labelled, LABELLED), {"teacher": asking.name})

@@ -190,7 +190,7 @@ def _respond(steps: _Steps, planned: Planned, step: str) -> list[Part]:
     for url in planned.urls:
         link(store, url)
     of_use = [each.settings.teacher for each in planned.uses]
-    endpoints = endpoints_of(work.run, of_use)
+    endpoints = endpoints_of(work.run, of_use, work.pool)
     asked = Asked(planned.urls, planned.below, of_use, synth.teachers, endpoints, synth.caps, synth.unanswered)
     left = respond(asked, store)
     return steps.of_parts(

@@ -92,6 +92,7 @@ def asking(uses: Sequence[Use]) -> list[dict[str, Any]]:
             "settings": each.settings.model_dump(mode="json", exclude={"limits"}),
             "kind": each.kind.model_dump(mode="json", exclude={"limits", "example", "about", "form"}),
             "teacher": each.teacher.model_dump(mode="json", include=set(_DECIDES)),
+            "engine": each.teacher.engine.deciding if each.teacher.engine else None,
             "prompt": prompt_hash(each.kind),
             "tokenizer": storage.sha256(each.tokenizer) if each.tokenizer else None,
         }

@@ -39,7 +39,7 @@ class OpenAITeacher:
 
     `patience_s`: how long all of them may be away; `say` is told in a line when one is, and when it is back. Redirects
     are not followed, and proxies and passwords of the environment not used: the key goes where the recipe says, and
-    nowhere else. The key is read here, once. Raises TeacherStopped if it is not set.
+    nowhere else. The key is read here, once, unless it is given. Raises TeacherStopped if it is not set.
     """
 
     def __init__(
@@ -49,12 +49,13 @@ class OpenAITeacher:
         patience_s: float,
         say: Callable[[str], None] = print,
         clock: Clock | None = None,
+        key: str | None = None,
     ) -> None:
         self._name = name
         self._teacher = teacher
         self._patience_s = patience_s
         self._clock: Clock = clock or RealClock()
-        self._key = _key(name, teacher.api_key_variable)
+        self._key = _key(name, teacher.api_key_variable) if key is None else key
         self._say = lambda line: say(redacted(line, self._key))
 
     def answer(
