@@ -145,10 +145,10 @@ accept-crawl: setup
 	@$(BIN)/pytest -q -m slow tests/test_bulk_readers_run.py
 	@$(BIN)/python -m benchmarks.crawl --urls 1e7 --check $(ARGS)
 
-# The tests hold the lines that are no figures; the slow one kills the stage a hundred times in a plan of 5,040 requests.
-accept-synth: .venv/.llama
-	@$(BIN)/pytest -q tests/test_synth.py tests/test_synth_kill.py tests/test_gates.py tests/test_kinds.py tests/test_kql.py \
-		tests/test_mask.py tests/test_pieces.py tests/test_prompts.py tests/test_label.py tests/test_llama_teacher.py
+# The tests hold the lines that are no figures.
+accept-synth: .venv/.llama .venv/.bench
+	@$(BIN)/pytest -q $(addprefix tests/test_,$(addsuffix .py,synth teacher_client batch_teacher engines llama_teacher \
+		gates kinds kql plan command_form retrieval_item mask pieces prompts label response_store response_journal))
 	@$(BIN)/python -m benchmarks.synth --check $(ARGS)
 
 bench-synth: .venv/.llama

@@ -266,7 +266,7 @@ def run_stage(run: Run, stage: Stage, pool: Pool) -> tuple[Commit, bool]:
     commit = is_current(work)
     if commit:
         return commit, False
-    _claim(work)
+    claim(run, stage.name)
     # Parts are about to be replaced: from here on, the old commit would promise files that are gone.
     storage.delete(storage.join(work.directory, COMMIT))
     begin = time.monotonic()
@@ -294,15 +294,15 @@ def run_stage(run: Run, stage: Stage, pool: Pool) -> tuple[Commit, bool]:
     return commit, True
 
 
-def _claim(work: Work) -> None:
-    """Marks a directory as a stage's own. What somebody else put there is neither mixed with ours nor removed."""
-    there = storage.list_files(work.directory)
+def claim(run: Run, stage: str) -> None:
+    """Marks a directory as a stage's own, before anything is written there. What somebody else put there is neither
+    mixed with ours nor removed: raises StageError."""
+    directory = run.directory(stage)
+    there = storage.list_files(directory)
     foreign = [name for name in there if not name.startswith(("_work/", "."))]
     if foreign and not {COMMIT, _BEGUN} & set(there):
-        raise StageError(
-            f"{work.stage.name}: {work.directory} holds files that are not ours ({foreign[0]}); choose another"
-        )
-    storage.write_bytes(storage.join(work.directory, _BEGUN), b"{}")
+        raise StageError(f"{stage}: {directory} holds files that are not ours ({foreign[0]}); choose another")
+    storage.write_bytes(storage.join(directory, _BEGUN), b"{}")
 
 
 def _check_fates(work: Work, result: Result) -> None:

@@ -22,6 +22,8 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 MAX_TOKENS = 200
+#: Of them, about.
+EXPECTED_TOKENS = 50
 
 
 def is_sampled(key: str, share: float) -> bool:

@@ -14,7 +14,7 @@ from pipelines.parts import read_table
 from pipelines.synth.label import Sample, label
 from synth.label import OTHER, label_messages, label_of, schema_of
 from tests.corpora import InProcess
-from tests.synth_runs import put_documents
+from tests.synth_runs import make, put_documents
 from tests.teacher_server import completion
 from tests.topics import document_of, topic_of
 
@@ -60,6 +60,7 @@ def test_a_smaller_sample_is_a_part_of_a_larger_one(run, tmp_path):
     assert len(server.requests) == 3
     label(made, Sample("m", 6, str(tmp_path / "b.parquet")), InProcess())
     assert len(server.requests) == 6
+    assert make(made, InProcess()).counts.rows == 0  # labels that are there first are no files of somebody else
 
 
 def test_a_teacher_that_the_recipe_lacks_is_one_line(run, tmp_path):

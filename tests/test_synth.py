@@ -392,6 +392,37 @@ def test_a_teacher_marks_a_sample_and_low_marks_do_not_count(make_synth, serve):
     assert len(auditor.requests) == 4
 
 
+def test_caps_and_plan_count_the_audit_along_with_what_it_audits(make_synth, serve, make_run, make_documents):
+    server = serve(faithful)
+    auditor = serve(lambda request, before: completion('{"mark": 5, "why": "so"}', usage=(10, 0, 3)))
+    price = {"prompt": 1.0, "completion": 1.0}
+    teachers = {
+        "m": {"urls": [server.url], "model": "m"},
+        "judge": {"urls": [auditor.url], "model": "j", "price": price},
+    }
+    settings = {"teachers": teachers, "audit": {"teacher": "judge", "share": 1.0}, "caps": {"requests": 5}}
+    run = make_run(synth={**settings, "kinds": [FAQ]})
+    put_documents(run, make_documents(*(document_of(n) for n in range(4))))
+    said = plan_text.answer(Work(run, STAGE, InProcess()))
+    assert "the audit by judge: ~2 requests, ~" in said
+    _, commit = make_synth(server, **settings)
+    assert (len(server.requests), len(auditor.requests)) == (2, 2)
+    assert commit.counts.dropped == {"over_cap": 2}
+
+
+def test_an_audit_that_costs_more_than_was_planned_stops_at_the_cap_of_the_whole_run(make_synth, serve):
+    server = serve(lambda request, before: completion(faq_of(topic_of(request)), usage=(1000, 0, 1000)))
+    auditor = serve(lambda request, before: completion('{"mark": 5, "why": "so"}', usage=(3000, 0, 0)))
+    teachers = {
+        "m": {"urls": [server.url], "model": "m"},
+        "judge": {"urls": [auditor.url], "model": "j", "concurrency": 1},
+    }
+    with pytest.raises(StageError, match=r"synth.caps.tokens \(12,000\) is reached"):
+        make_synth(server, teachers=teachers, audit={"teacher": "judge", "share": 1.0}, caps={"tokens": 12_000})
+    assert len(server.requests) == 4
+    assert 2 <= len(auditor.requests) < 4
+
+
 def test_a_kind_of_ones_own_is_a_file_beside_the_recipe(make_synth, serve, tmp_path):
     kind = yaml.safe_load((_KINDS / "faq.yaml").read_text())
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**kind, "name": "mine", "task": "Ask three things."}))

@@ -1,4 +1,4 @@
-"""`make bench-synth`: gates on pairs with known faults, and their speed; the client; what a prefix cache holds."""
+"""`make bench-synth`: the stage killed, changed and left by its teacher; gates; the client; what a prefix cache holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.extract import report
 from benchmarks.extract.packages import Log
 from benchmarks.extract.report import Held
-from benchmarks.synth import client, gates, prefix
+from benchmarks.synth import client, gates, prefix, stage
 
 PACKAGES = ("aiohttp", "numba", "pyarrow")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -52,7 +52,61 @@ def _prefix(options: argparse.Namespace, log: Log) -> dict[str, Any]:
     return {"rows": found, "targets": held}
 
 
+def _kills(options: argparse.Namespace, log: Log) -> dict[str, Any]:
+    found = stage.kills()
+    rows = [
+        ("requests of the plan", f"{found['requests']:,}"),
+        ("calls", f"{found['asked']:,}"),
+        (f"calls that failed, in {found['ways']} ways", f"{found['faults']:,}"),
+        ("whole answers that the server sent", f"{found['answered']:,}"),
+        ("seconds", f"{found['seconds']:.0f}"),
+    ]
+    report.table(f"a plan whose process is killed {found['kills']} times", ["", ""], rows)
+    paid, most = found["answered"], found["most"]
+    same = f"{found['parts']} of {found['parts']} parts" if found["identical"] else "they differ"
+    held = [
+        Held("kills", str(found["kills"]), f">= {stage.KILLS}", found["kills"] >= stage.KILLS),
+        Held("answers paid for", f"{paid:,}", f"<= plan + in flight at kills = {most:,}", paid <= most),
+        Held(
+            "requests answered",
+            f"{found['different']:,}",
+            f"{found['requests']:,}",
+            found["different"] == found["requests"],
+        ),
+        Held("files as of an undisturbed run", same, "all", found["identical"]),
+    ]
+    return {**found, "targets": held}
+
+
+def _changes(options: argparse.Namespace, log: Log) -> dict[str, Any]:
+    found = stage.changes()
+    report.table(
+        "requests that a change asks for", ["changed", "new", "asked"], [(c.name, c.new, c.asked) for c in found]
+    )
+    held = [Held(f"asked for: {each.name}", str(each.asked), str(each.new), each.asked == each.new) for each in found]
+    return {"rows": [vars(each) for each in found], "targets": held}
+
+
+def _endings(options: argparse.Namespace, log: Log) -> dict[str, Any]:
+    found = stage.endings()
+    for each in found:
+        print(f"\n{each.name}, after {each.seconds:.1f} s and {each.answered} answers:\n  {each.line}")
+    held = [
+        Held(
+            each.name,
+            f"{each.line.count(chr(10)) + 1} line; {each.answered} kept, {each.asked_after} asked when it was well again",
+            "1 line, nothing lost or asked twice, the same files",
+            each.holds,
+        )
+        for each in found
+    ]
+    return {"rows": [vars(each) for each in found], "targets": held}
+
+
 PARTS: Mapping[str, Callable[[argparse.Namespace, Log], dict[str, Any]]] = {
+    "kills": _kills,
+    "changes": _changes,
+    "endings": _endings,
     "gates": _gates,
     "client": _client,
     "prefix": _prefix,

@@ -15,7 +15,7 @@ from pipelines.synth.read import Read, read_answers
 from pipelines.synth.tables import PLAN
 from pipelines.synth.uses import uses_from
 from synth.answer import Answer, answer_of
-from synth.audit import MAX_TOKENS, SCHEMA, audit_messages, is_sampled, mark_of
+from synth.audit import EXPECTED_TOKENS, MAX_TOKENS, SCHEMA, audit_messages, is_sampled, mark_of
 from synth.request import body_of, request_key
 from synth.tokens import Counter
 
@@ -37,7 +37,7 @@ def plan_audit(job: Job) -> Part:
             messages = audit_messages(each.source, each.text)
             body = _body(teacher, each)
             place = {name: each.row[name] for name in ("order", "doc_id", "row", "use", "piece", "pieces", "sample")}
-            tokens = {"prompt_tokens": count(messages), "shared_tokens": 0, "expected_tokens": MAX_TOKENS // 4}
+            tokens = {"prompt_tokens": count(messages), "shared_tokens": 0, "expected_tokens": EXPECTED_TOKENS}
             asked = {"key": request_key(teacher, body), "body": json.dumps(body, ensure_ascii=False)}
             rows.append({**place, **tokens, **asked})
     return write_part(job.directory, job.name, job.key, table_of(rows, PLAN), Counts(rows=len(rows)), {})

@@ -17,7 +17,7 @@ import pyarrow as pa
 from manifests.load import category_definitions
 from manifests.synthesis import Teacher
 from pipelines import storage
-from pipelines.engine import Commit, StageError, read_commit
+from pipelines.engine import Commit, StageError, claim, read_commit
 from pipelines.parts import key_of, read_table, write_parquet
 from pipelines.pool import Pool
 from pipelines.run import Run
@@ -68,6 +68,7 @@ def label(run: Run, sample: Sample, pool: Pool) -> str:
     if sample.teacher not in teachers:
         known = ", ".join(teachers) or "none"
         raise StageError(f"label: teacher {sample.teacher!r} is not among synth.teachers ({known})")
+    claim(run, "synth")
     asking = _Asking(run, teachers[sample.teacher])
     places = [storage.join(run.directory("classify"), f"{part.name}.parquet") for part in commit.parts]
     store, rows, plans = store_of(run), 0, []
@@ -78,7 +79,8 @@ def label(run: Run, sample: Sample, pool: Pool) -> str:
         link(store, plans[-1])
     synth = run.recipe.synth
     endpoints = endpoints_of(run, [sample.teacher], pool)
-    left = respond(Asked(plans, EVERYTHING, [sample.teacher], teachers, endpoints, synth.caps, synth.unanswered), store)
+    asked = Asked(plans, EVERYTHING, [sample.teacher], teachers, synth.caps, synth.unanswered)
+    left = respond(asked, endpoints, store)
     labelled = [row for place, plan in zip(places, plans, strict=True) for row in asking.labelled(place, plan, store)]
     write_parquet(sample.output, table_of(labelled, LABELLED), {"teacher": asking.name})
     return _summary(labelled, rows, len(left), sample)

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from manifests.synthesis import Caps
+from manifests.synthesis import Caps, SynthSettings
 from pipelines.engine import Job
 from pipelines.parts import Counts, Part, read_table, write_part
 from pipelines.schema import table_of
 from pipelines.synth.choose import EVERYTHING
 from pipelines.synth.tables import PLAN
 from pipelines.synth.uses import Use, money_of, uses_from
+from synth.audit import EXPECTED_TOKENS, is_sampled
 from synth.pieces import TooLong, headings_before, split
 from synth.prompts import messages_for, prepare, shown_words
 from synth.request import body_of, request_key
@@ -138,38 +140,59 @@ class Total:
         return self.expected / rate if rate else None
 
 
-def admitted_below(uses: Sequence[Use], caps: Caps, urls: Sequence[str]) -> int:
+_TOKENS = ("prompt_tokens", "shared_tokens", "expected_tokens")
+
+
+@dataclass(frozen=True)
+class Auditing:
+    """What the audit of planned requests comes to, for each: 1 or 0 requests, and their tokens."""
+
+    requests: np.ndarray[Any, np.dtype[np.int64]]
+    tokens: np.ndarray[Any, np.dtype[np.int64]]
+    written: np.ndarray[Any, np.dtype[np.int64]]
+
+
+def auditing(share: float, asked: pa.Table) -> Auditing:
+    """The audit of requests of a plan. Their prompt holds the document and the answer."""
+    sampled = np.array([is_sampled(key, share) for key in asked["key"].to_pylist()], np.int64)
+    shown = asked["prompt_tokens"].to_numpy() + asked["expected_tokens"].to_numpy()
+    return Auditing(sampled, sampled * shown, sampled * EXPECTED_TOKENS)
+
+
+def admitted_below(uses: Sequence[Use], synth: SynthSettings, urls: Sequence[str]) -> int:
     """Below which order documents are asked about, so that requests, tokens and money stay within the caps.
 
-    A document is admitted with all of its requests, or not.
+    A document is admitted with all of its requests, those of the audit included, or not.
     """
+    caps, audit = synth.caps, synth.audit
     if caps == Caps():
         return EVERYTHING
-    names = ["order", "use", "prompt_tokens", "shared_tokens", "expected_tokens"]
-    tables = [read_table(url, [*names, "key"]) for url in urls]
-    columns: dict[str, Any] = {name: [np.empty(0, np.int64)] for name in (*names, "money")}
-    for table in tables:
+    columns: dict[str, Any] = {name: [np.empty(0, np.int64)] for name in ("order", "requests", "tokens", "money")}
+    for url in urls:
+        table = read_table(url, ["order", "use", "key", *_TOKENS])
         asked = table.filter(pc.is_valid(table["key"]))
-        found = {name: asked[name].to_numpy() for name in names}
-        money = np.zeros(len(asked))
+        use_of, tokens = asked["use"].to_numpy(), [asked[name].to_numpy() for name in _TOKENS]
+        requests, money = np.ones(len(asked), np.int64), np.zeros(len(asked))
         for use in uses:
-            own = found["use"] == use.index
-            money[own] = money_of(use.teacher, *(found[name][own] for name in names[2:]))
-        for name, values in {**found, "money": money}.items():
+            own = use_of == use.index
+            money[own] = money_of(use.teacher, *(each[own] for each in tokens))
+        spent = tokens[0] + tokens[2]
+        if audit is not None:
+            marks = auditing(audit.share, asked)
+            requests = requests + marks.requests
+            spent = spent + marks.tokens + marks.written
+            money = money + money_of(synth.teachers[audit.teacher], marks.tokens, 0, marks.written)
+        found = {"order": asked["order"].to_numpy(), "requests": requests, "tokens": spent, "money": money}
+        for name, values in found.items():
             columns[name].append(values)
     whole = {name: np.concatenate(values) for name, values in columns.items()}
     turn = np.argsort(whole["order"], kind="stable")
     order = whole["order"][turn]
-    spent = {
-        "requests": np.arange(1, len(order) + 1),
-        "tokens": np.cumsum((whole["prompt_tokens"] + whole["expected_tokens"])[turn]),
-        "money": np.cumsum(whole["money"][turn]),
-    }
     first = len(order)
-    for name, so_far in spent.items():
+    for name in ("requests", "tokens", "money"):
         cap = getattr(caps, name)
         if cap is not None:
-            first = min(first, int(np.searchsorted(so_far, cap, side="right")))
+            first = min(first, int(np.searchsorted(np.cumsum(whole[name][turn]), cap, side="right")))
     return int(order[first]) if first < len(order) else EVERYTHING
 
 

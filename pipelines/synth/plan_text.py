@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engine import StageError, Work
+from manifests.synthesis import SynthSettings
+from pipelines.engine import StageError, Work, claim
 from pipelines.parts import read_table
 from pipelines.synth.choose import EVERYTHING
-from pipelines.synth.plan import Total, totals_of
+from pipelines.synth.plan import Total, auditing, totals_of
 from pipelines.synth.stage import Planned, plan, why_none
 from pipelines.synth.store import Store, store_of
-from pipelines.synth.uses import Use, uses_of
+from pipelines.synth.uses import Use, money_of, uses_of
 from synth.tokens import Counter as TokenCounter
 
 _HEADER = (
@@ -27,16 +28,17 @@ def answer(work: Work) -> str:
     """Makes the plan of a run, and tells it. Raises StageError where there is nothing to plan."""
     if not uses_of(work.run):
         raise StageError(f"synth: there is nothing to plan: {why_none(work.run)}")
-    return render(plan(work), store_of(work.run))
+    claim(work.run, work.stage.name)
+    return render(plan(work), work.run.recipe.synth, store_of(work.run))
 
 
-def render(planned: Planned, store: Store) -> str:
+def render(planned: Planned, synth: SynthSettings, store: Store) -> str:
     """The plan in words: by kind and teacher what is asked, what the store has, and what is left to pay for."""
     tables = [_asked(url, planned.below) for url in planned.urls]
     missing = [table.filter(pc.is_in(table["key"], store.missing(table["key"].combine_chunks()))) for table in tables]
     whole, left = totals_of(planned.uses, tables), totals_of(planned.uses, missing)
     rows = [_row(use, whole[use.index], left[use.index]) for use in planned.uses]
-    lines = [*_table([_HEADER, *rows, _sum(planned.uses, whole, left)]), *_notes(planned)]
+    lines = [*_table([_HEADER, *rows, _sum(planned.uses, whole, left)]), *_audit(synth, tables), *_notes(planned)]
     return "\n".join(lines)
 
 
@@ -93,6 +95,19 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def _audit(synth: SynthSettings, tables: Sequence[pa.Table]) -> list[str]:
+    """What the audit asks beside it, of all that is planned."""
+    if synth.audit is None:
+        return []
+    teacher = synth.teachers[synth.audit.teacher]
+    marks = [auditing(synth.audit.share, table) for table in tables]
+    requests, prompt, written = (
+        sum(int(getattr(each, name).sum()) for each in marks) for name in ("requests", "tokens", "written")
+    )
+    cost = "" if teacher.price is None else f", ~{money_of(teacher, prompt, 0, written):,.2f}"
+    return [f"the audit by {synth.audit.teacher}: ~{requests:,} requests, ~{prompt:,} prompt tokens{cost}"]
 
 
 def _notes(planned: Planned) -> list[str]:

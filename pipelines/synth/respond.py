@@ -31,19 +31,25 @@ _LOOK_S = 0.2
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for: tables of requests, up to an order, and who answers them: by `use`, a teacher's name."""
+    """What is asked for: tables of requests, up to an order, and who answers them: by `use`, a teacher's name.
+
+    `before`: what was asked for under the same caps, whose answers count for them.
+    """
 
     plans: Sequence[str]
     below: int
     of_use: Sequence[str]
     teachers: Mapping[str, Teacher]
-    endpoints: Mapping[str, Endpoint]
     caps: Caps
     unanswered: float
+    before: Asked | None = None
 
 
-def respond(asked: Asked, store: Store) -> dict[str, str]:
-    """Asks for all that the store lacks. Returns the requests that got no answer, and why. Raises StageError."""
+def respond(asked: Asked, endpoints: Mapping[str, Endpoint], store: Store) -> dict[str, str]:
+    """Asks `endpoints` for all that the store lacks. Returns the requests that got no answer, and why.
+
+    Raises StageError.
+    """
     missing = _Missing(asked, store)
     if not missing.number:
         return {}
@@ -51,7 +57,7 @@ def respond(asked: Asked, store: Store) -> dict[str, str]:
     with store.writer() as writer:
         ledger = _Ledger(asked, writer, _spent_before(asked, store))
         try:
-            left = _ask_all(asked, missing, ledger, progress)
+            left = _ask_all(endpoints, missing, ledger, progress)
         finally:
             progress.end()
     if ledger.full:
@@ -176,7 +182,7 @@ class _Ledger:
 
 def _spent_before(asked: Asked, store: Store) -> _Spent:
     """What the answers that are there have cost; only where a cap asks for it."""
-    spent = _Spent()
+    spent = _spent_before(asked.before, store) if asked.before else _Spent()
     if asked.caps.tokens is None and asked.caps.money is None:
         return spent
     for url in asked.plans:
@@ -198,9 +204,11 @@ class _Outcome:
     error: BaseException | None = None
 
 
-def _ask_all(asked: Asked, missing: _Missing, ledger: _Ledger, progress: Progress) -> dict[str, str]:
+def _ask_all(
+    endpoints: Mapping[str, Endpoint], missing: _Missing, ledger: _Ledger, progress: Progress
+) -> dict[str, str]:
     """Asks every teacher at once, until all are done, or one stops all. Raises StageError."""
-    outcomes = {name: _Outcome() for name in asked.endpoints}
+    outcomes = {name: _Outcome() for name in endpoints}
 
     def ask(name: str, endpoint: Endpoint) -> None:
         try:
@@ -212,7 +220,7 @@ def _ask_all(asked: Asked, missing: _Missing, ledger: _Ledger, progress: Progres
             outcomes[name].error = error
             ledger.stop.set()
 
-    threads = [threading.Thread(target=ask, args=each, daemon=True) for each in asked.endpoints.items()]
+    threads = [threading.Thread(target=ask, args=each, daemon=True) for each in endpoints.items()]
     for thread in threads:
         thread.start()
     try:

@@ -139,7 +139,7 @@ def plan(work: Work) -> Planned:
         lambda index: {"candidates": candidates[index], "bounds": bounds, "contents": chosen[index].content},
     )
     urls = [steps.url("_plan", part) for part in parts]
-    return Planned(uses, steps.inputs, parts, urls, admitted_below(uses, work.run.recipe.synth.caps, urls))
+    return Planned(uses, steps.inputs, parts, urls, admitted_below(uses, work.run.recipe.synth, urls))
 
 
 def _make(work: Work) -> Result:
@@ -183,16 +183,19 @@ def why_none(run: Run) -> str:
     return f"set {missing[0]} to the URL of a teacher, such as http://127.0.0.1:8080/v1" if missing else _NOTHING
 
 
-def _respond(steps: _Steps, planned: Planned, step: str) -> list[Part]:
+def _asked(work: Work, planned: Planned, before: Asked | None = None) -> Asked:
+    of_use, synth = [each.settings.teacher for each in planned.uses], work.run.recipe.synth
+    return Asked(planned.urls, planned.below, of_use, synth.teachers, synth.caps, synth.unanswered, before)
+
+
+def _respond(steps: _Steps, planned: Planned, step: str, before: Asked | None = None) -> list[Part]:
     """Asks for what the store lacks, and brings each part its responses."""
-    work, synth = steps.work, steps.work.run.recipe.synth
+    work = steps.work
     store = store_of(work.run)
     for url in planned.urls:
         link(store, url)
-    of_use = [each.settings.teacher for each in planned.uses]
-    endpoints = endpoints_of(work.run, of_use, work.pool)
-    asked = Asked(planned.urls, planned.below, of_use, synth.teachers, endpoints, synth.caps, synth.unanswered)
-    left = respond(asked, store)
+    asked = _asked(work, planned, before)
+    left = respond(asked, endpoints_of(work.run, asked.of_use, work.pool), store)
     return steps.of_parts(
         collect_part,
         step,
@@ -256,7 +259,8 @@ def _audit(steps: _Steps, planned: Planned, answered: Sequence[Part]) -> list[di
         },
     )
     urls = [steps.url("_audit", part) for part in parts]
-    marks = _respond(steps, replace(planned, uses=uses, parts=parts, urls=urls), "_audited")
+    audited = replace(planned, uses=uses, parts=parts, urls=urls)
+    marks = _respond(steps, audited, "_audited", before=_asked(steps.work, planned))
     return [
         {
             "audited": steps.url("_audited", part),
