@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _LONGEST_TITLE = 200
 _MARKDOWN = ("markdown", "md")
@@ -83,6 +84,7 @@ def tidy(answer: str) -> str:
     return text
 
 
+@lru_cache(maxsize=64)  # kinds and samples of a document follow one another
 def title_of(document: str) -> str:
     """The first heading of the highest level that a document has, on one line; empty if it has none."""
     headings = outline(document).headings

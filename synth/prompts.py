@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from manifests.synthesis import Kind
@@ -57,6 +58,9 @@ _PREFACE = re.compile(
 )
 
 
+_KEPT = 64  # texts that were prepared: kinds and samples of a document follow one another
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A piece of a document as the teacher sees it, and what its placeholders stand for."""
@@ -70,16 +74,21 @@ class Prepared:
 
 def prepare(kind: Kind, piece: str) -> Prepared:
     """Hides what the teacher of a kind must not see: control tokens, and code unless it is shown or rewritten."""
-    masked = mask(piece) if kind.code in ("masked", "chosen") else mask_marks(piece)
+    return _prepared(kind.code, piece)
+
+
+@lru_cache(maxsize=_KEPT)
+def _prepared(code: str, piece: str) -> Prepared:
+    masked = mask(piece) if code in ("masked", "chosen") else mask_marks(piece)
     return Prepared(masked.text, masked.hidden)
 
 
-def shown_words(kind: Kind) -> Callable[[str], int]:
-    """How many words of a text the teacher of a kind sees: the measure to split documents by.
+def shown_words(code: str) -> Callable[[str], int]:
+    """How many words of a text a teacher sees, by `code` of its kind: the measure to split documents by.
 
     A listing that is hidden counts as one word, however long it is.
     """
-    return lambda text: words(prepare(kind, text).text)
+    return lambda text: words(_prepared(code, text).text)
 
 
 def messages_for(kind: Kind, title: str, piece: str, where: Sequence[str] = ()) -> list[dict[str, str]]:

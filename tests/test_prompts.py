@@ -110,9 +110,9 @@ def test_a_kind_may_have_its_task_first_and_its_schema_is_told() -> None:
 
 def test_documents_are_split_by_what_the_teacher_sees() -> None:
     document = "# A\n\na\n\n```\n" + "b\n" * 100 + "```\n\nc\n"
-    assert split(document, 10, shown_words(FAQ)) == [document]
+    assert split(document, 10, shown_words(FAQ.code)) == [document]
     with pytest.raises(TooLong, match=r"^a fence of 102 at line 5"):
-        split(document, 10, shown_words(EXPLAIN))
+        split(document, 10, shown_words(EXPLAIN.code))
 
 
 def test_the_hash_of_a_prompt_follows_all_that_words_it() -> None:

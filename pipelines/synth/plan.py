@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -106,9 +107,14 @@ def _common(one: str, other: str) -> int:
     return least
 
 
-def pieces_of(use: Use, text: str) -> list[str]:
+def pieces_of(use: Use, text: str) -> Sequence[str]:
     """The pieces in which a document is shown. Raises TooLong."""
-    return split(text, use.kind.piece_words, shown_words(use.kind))
+    return _pieces(use.kind.code, use.kind.piece_words, text)
+
+
+@lru_cache(maxsize=16)  # of the last documents, for their other kinds and samples
+def _pieces(code: str, most: int, text: str) -> Sequence[str]:
+    return tuple(split(text, most, shown_words(code)))
 
 
 def messages_of(use: Use, title: str | None, pieces: Sequence[str], piece: int) -> list[dict[str, str]]:
