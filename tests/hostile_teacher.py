@@ -84,6 +84,7 @@ FAULTS: dict[str, Reply] = {
     "wrong message": Reply(body=b'{"choices": [{"message": "hello", "text": 7, "finish_reason": "stop"}]}'),
     "wrong content": Reply(body=b'{"choices": [{"message": {"content": 7}, "text": 7, "finish_reason": "stop"}]}'),
     "no finish_reason": Reply(body=completion("no", finish=None)),
+    "broken off": Reply(body=completion("half of an", finish="abort")),
     "an error in a 200": Reply(body=error("CUDA out of memory")),
     "nothing": Reply(body=b""),
     "204": Reply(204),

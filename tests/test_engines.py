@@ -80,8 +80,13 @@ def test_an_engine_that_dies_is_started_again_in_its_place_and_nothing_is_lost(r
 @pytest.mark.parametrize(
     ("engine", "fails", "said"),
     [
-        ({}, "ValueError: Free memory is less than desired", "ended with code 1 before it answered: ValueError: Free"),
+        (
+            {},
+            "ValueError: Free memory is low\n  See above\nRuntimeError: See root cause above.",
+            "ended with code 1 before it answered: ValueError: Free memory is low",
+        ),
         ({"command": "no-such-program"}, "", "has no program 'no-such-program': install vLLM there, or name its path"),
+        ({"weights": "/no/such/weights"}, "", "has no directory /no/such/weights: put the weights there"),
         ({"gpus": 3}, "", "needs 3 GPUs, and Ray has 0"),
         ({"number": 9}, "", "needs 9 CPUs, and Ray has 2"),
     ],
@@ -120,23 +125,25 @@ def _nothing(address: str) -> Any:
     raise AssertionError(address)
 
 
-def test_what_a_leash_holds_goes_with_whoever_held_it() -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", _HOLDER, leash.__file__], stdout=subprocess.PIPE, text=True
-    )  # fmt: skip
+@pytest.mark.parametrize("killed", ["holder", "holder and leash"])
+def test_what_a_leash_holds_goes_with_whoever_held_it(killed: str) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", _HOLDER, leash.__file__], stdout=subprocess.PIPE, text=True)
     assert holder.stdout
-    told = [int(holder.stdout.readline()) for _ in range(2)]
-    assert all(is_there(pid) for pid in told)
-    holder.send_signal(signal.SIGKILL)
+    leashed, *held = sorted(int(holder.stdout.readline()) for _ in range(3))
+    assert all(is_there(pid) for pid in held)
+    if killed == "holder and leash":
+        os.kill(leashed, signal.SIGKILL)
+    holder.kill()
     assert holder.stdout.read() == ""  # its processes hold the other end until the last is gone
     holder.wait()
-    assert not any(is_there(pid) for pid in told)
+    assert not any(is_there(pid) for pid in held)
 
 
 _HOLDER = """
 import subprocess, sys, threading
 shell = "sleep 1000 & echo $$; echo $!; wait"
-subprocess.Popen([sys.executable, "-I", sys.argv[1], "sh", "-c", shell], stdin=subprocess.PIPE)
+leash = subprocess.Popen([sys.executable, "-I", sys.argv[1], "sh", "-c", shell], stdin=subprocess.PIPE)
+print(leash.pid, flush=True)
 threading.Event().wait()
 """
 

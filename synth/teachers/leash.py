@@ -1,7 +1,8 @@
 """Runs a program that does not outlive who started it: `python leash.py PROGRAM ARGUMENT...`.
 
 It goes when its standard input ends, with all the processes that it has started, whatever killed the one that held the
-other end. Only the standard library: it runs by its path.
+other end. vLLM itself leaves its workers behind when it is killed, and hears no SIGTERM while it starts. Only the
+standard library: it runs by its path.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ _LOOK_S = 0.1
 
 def main() -> int:
     """Returns the program's exit code once its whole process group is gone."""
+    child = os.fork()
+    if child:  # whoever kills the children of a process that died, as Ray does, kills this one, and not the one below
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=_end_with_input, args=(process,), daemon=True).start()
     code = process.wait()

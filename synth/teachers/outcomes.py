@@ -37,6 +37,8 @@ _SPENT = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated",
      "insufficient_user_quota", "insufficient_credits", "payment_required"}
 )  # fmt: skip
+#: What vLLM and SGLang say of an answer that a restart or a failure cut short.
+_BROKEN_OFF = frozenset({"abort", "aborted", "cancelled", "error"})
 _NO_MODEL = frozenset({"model_not_found", "model_not_available", "invalid_model", "deploymentnotfound"})
 # "The model `x` does not exist" and the like, in the first words only: a server may quote the request.
 _NO_MODEL_WORDS = re.compile(r"\bmodel\b[^\n]{0,120}?\b(?:does not exist|not found|not exist|is not available)\b", re.I)
@@ -106,6 +108,8 @@ def _answer(content_type: str, body: bytes, api: str) -> Found:
     finish = choice.get("finish_reason")
     if not isinstance(finish, str) or not finish:
         return Found(Outcome.BROKEN, "an answer without finish_reason")
+    if finish in _BROKEN_OFF:
+        return Found(Outcome.BROKEN, f"an answer that was broken off ({finish})")
     holder = choice if api == "completion" else choice.get("message")
     if not isinstance(holder, dict):
         return Found(Outcome.BROKEN, "an answer without a message")

@@ -29,6 +29,7 @@ _LOOK_S = 0.2
 _START_S = 3600.0  # weights may be fetched first
 _AGAIN_S = 5.0
 _LAST_BYTES = 64 << 10
+_LONGEST = 300  # characters of its words that are repeated
 _SAYS_WHY = re.compile(r"^(?:.*\s)?([A-Z]\w*(?:Error|Exception)|\w+ error|error):? .+", re.IGNORECASE)
 _STAMP = re.compile(r"^(?:\([^)]*\) )?(?:ERROR|INFO|WARNING) [\d-]+ [\d:.]+ (?:\[[^]]*\] )?")
 
@@ -133,9 +134,8 @@ class _Process:
         self._log.seek(max(0, end - _LAST_BYTES))
         lines = [_STAMP.sub("", line).strip() for line in self._log.read().decode("utf-8", "replace").splitlines()]
         lines = [line for line in lines if line]
-        return next((line for line in reversed(lines) if _SAYS_WHY.match(line)), lines[-1] if lines else "no word")[
-            :300
-        ]
+        causes = [line for line in lines if _SAYS_WHY.match(line) and "root cause" not in line]
+        return (causes or lines or ["no word"])[-1][:_LONGEST]
 
 
 def _command(launch: Launch, host: str, port: int) -> list[str]:
@@ -146,6 +146,8 @@ def _command(launch: Launch, host: str, port: int) -> list[str]:
             f"{socket.gethostname()} has no program {launch.engine.command!r}: install vLLM there, or name its path in "
             "engine.command"
         )
+    if os.path.isabs(launch.weights) and not os.path.isdir(launch.weights):
+        raise EngineFailed(f"{socket.gethostname()} has no directory {launch.weights}: put the weights there")
     options: dict[str, bool | int | float | str] = {
         "host": host,
         "port": port,
@@ -154,6 +156,7 @@ def _command(launch: Launch, host: str, port: int) -> list[str]:
         # What the weights' own file has for temperature and others would be in no request's key.
         "generation-config": "vllm",
         "enable-prompt-tokens-details": True,
+        "disable-uvicorn-access-log": True,  # a line for each request
         **launch.engine.options,
     }
     if launch.engine.gpus > 1:
