@@ -131,7 +131,8 @@ class Pool:
                 place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=bundle)
                 needs = {"num_cpus": each.get("CPU", 0), "num_gpus": each.get("GPU", 0)}
                 actors.append(holder.options(scheduling_strategy=place, **needs).remote())
-            entered = _all_of([actor.enter.remote(make) for actor in actors], stop)
+            alone = not os.environ.get("RAY_ADDRESS")
+            entered = _all_of([actor.enter.remote(make, alone) for actor in actors], stop)
             try:
                 yield entered
             finally:
@@ -168,11 +169,12 @@ class _Holder:
     def __init__(self) -> None:
         self._stack = ExitStack()
 
-    def enter(self, make: Callable[[str], AbstractContextManager[R]]) -> R | _Error:
-        """Enters it, and returns what it says."""
+    def enter(self, make: Callable[[str], AbstractContextManager[R]], alone: bool) -> R | _Error:
+        """Enters it, and returns what it says. `alone`: nobody on another machine has to reach it."""
         import ray
 
-        return _guarded(lambda address: self._stack.enter_context(make(address)), ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        address = "127.0.0.1" if alone else ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        return _guarded(lambda where: self._stack.enter_context(make(where)), address)
 
     def leave(self) -> None:
         """Leaves it."""

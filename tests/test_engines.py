@@ -55,7 +55,13 @@ def test_engines_are_started_for_a_plan_and_gone_with_all_that_they_started(run_
     assert len(started) == 2
     for each in started:
         said = " ".join(each["arguments"])
-        for words in ("--served-model-name tiny", "--max-model-len 4096", "--max-num-seqs 8", "--enforce-eager"):
+        for words in (
+            "--host 127.0.0.1 ",
+            "--served-model-name tiny",
+            "--max-model-len 4096",
+            "--max-num-seqs 8",
+            "--enforce-eager",
+        ):
             assert words in said
         assert not any(is_there(pid) for pid in each["pids"])
 
