@@ -4,7 +4,7 @@
 # make bench-filter    measures what the filter keeps and drops, and its speed, beside datatrove (ARGS="--only speed")
 # make bench-dedup     measures what dedup finds, its speed beside peers, and its growth (ARGS="--only growth --sizes 1e7")
 # make bench-tokenize  measures tokens/s beside encoder, writer and peers, and what packing wastes (ARGS="--only packing")
-# make bench-synth     measures gates on pairs with known faults, the client, the share of a prefix cache
+# make bench-synth     measures gates on pairs with known faults, the client beside peers, the share of a prefix cache
 # make bench-crawl     measures what the crawler keeps to and what it costs (ARGS="--only cpu,frontier --urls 1e7")
 # make crawl extract dedup ...   stages by name; each brings those that it needs (AGAINST="runs/may ...": new to these)
 # make example        trains a tiny model on the shards of the demo, on a CPU, and shows the loss fall
@@ -148,10 +148,10 @@ accept-crawl: setup
 # The tests hold the lines that are no figures.
 accept-synth: .venv/.llama .venv/.bench
 	@$(BIN)/pytest -q $(addprefix tests/test_,$(addsuffix .py,synth teacher_client batch_teacher engines llama_teacher \
-		gates kinds kql plan command_form retrieval_item mask pieces prompts label response_store response_journal))
+		gates kinds kql plan command_form retrieval_item mask pieces prompts label response_store response_journal benchmark_synth))
 	@$(BIN)/python -m benchmarks.synth --check $(ARGS)
 
-bench-synth: .venv/.llama
+bench-synth: .venv/.llama .venv/.bench
 	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
 accept-main-job: setup

@@ -102,6 +102,7 @@ class Counts:
     faults: Counter[str] = field(default_factory=Counter)
     busy_s: float = 0.0  # of all slots
     most_in_flight: int = 0
+    first: float = 0.0  # moment of the first request, by the machine's clock that only goes on
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -113,6 +114,7 @@ class Counts:
             "faults": dict(self.faults),
             "busy_s": self.busy_s,
             "most_in_flight": self.most_in_flight,
+            "first": self.first,
         }
 
 
@@ -212,7 +214,11 @@ class HostileTeacher:
         if path.startswith("/counts"):
             await _send(connection, Reply(body=json.dumps(self.counts.as_json()).encode()))
             return
+        if path.endswith("/models"):
+            await _send(connection, Reply(body=b'{"object": "list", "data": [{"id": "m", "object": "model"}]}'))
+            return
         request = json.loads(body)
+        self.counts.first = self.counts.first or time.monotonic()
         self.counts.asked += 1
         if self.keeps:
             self.requests.append(request)
@@ -234,6 +240,8 @@ class HostileTeacher:
                 self.counts.answers[digest.hexdigest()] += 1
         finally:
             self._in_flight -= 1
+            if headers.get("connection", "").lower() == "close":
+                connection.transport.close()
 
     async def _work(self, digest: str, before: int) -> None:
         least, most = self._seconds

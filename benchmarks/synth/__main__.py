@@ -1,4 +1,4 @@
-"""`make bench-synth`: the stage killed, changed and left by its teacher; gates; the client; what a prefix cache holds."""
+"""`make bench-synth`: the stage killed, changed and left by its teacher; gates; the client, also beside peers; a prefix cache."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from benchmarks.extract import report
 from benchmarks.extract.packages import Log
 from benchmarks.extract.report import Held
-from benchmarks.synth import client, gates, prefix, stage
+from benchmarks.synth import client, gates, peers, prefix, stage
 
-PACKAGES = ("aiohttp", "numba", "pyarrow")
+PACKAGES = ("aiohttp", "datatrove", "numba", "pyarrow", "ray")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -38,6 +38,51 @@ def _client(options: argparse.Namespace, log: Log) -> dict[str, Any]:
         Held(f"{client.SLOTS} slots busy", f"{found['busy']:.1%}", ">= 95 %", found["busy"] >= 0.95),
     ]
     return {**found, "targets": held}
+
+
+def _peers(options: argparse.Namespace, log: Log) -> dict[str, Any]:
+    found = peers.measure(log)
+    rows = [
+        (each["name"], f"{each['requests']:,}", f"{each['per_s']:,.0f}", f"{each['start_s']:.1f}", f"{each['connections']:,}")
+        for each in found["at_once"]
+    ]  # fmt: skip
+    header = ["", "requests", "requests/s", "s before the first", "connections"]
+    report.table("a server that answers at once, requests of 1,000 characters", header, rows)
+    rows = [
+        (each["name"], f"{each['requests']:,}", f"{each['busy']:.1%}", f"{each['per_s']:,.0f}", f"{each['most_in_flight']}")
+        for each in found["in_slots"]
+    ]  # fmt: skip
+    header = ["", "requests", "slots busy", "requests/s", "most at the server"]
+    report.table(f"a server of {client.SLOTS} slots, 0.05 to 0.2 s an answer", header, rows)
+    rows = [
+        (each["fault"], each["name"], each["errors"], each["lost"], each["without"], each["ended"])
+        for each in found["faults"]
+    ]
+    header = ["HTTP", "8 requests", "errors taken for answers", "answers lost", "requests without", "job"]
+    report.table("401 to all requests, 500 and 429 once to every fourth, in JSON", header, rows)
+    return {**found, "targets": [*_beside(found, "at_once", "per_s", "requests/s"), *_beside(found, "in_slots", "busy", "slots busy"), _sound(found["faults"])]}  # fmt: skip
+
+
+def _beside(found: dict[str, Any], part: str, figure: str, said: str) -> list[Held]:
+    """Ours beside the best peer; nothing where no peer is there."""
+    figures = {each["name"]: each[figure] for each in found[part] if each["name"] != peers.BARE}
+    ours = figures.pop(peers.OURS)
+    if not figures:
+        return []
+    best = max(figures, key=figures.__getitem__)
+    times = ours / figures[best]
+    return [Held(f"{said}, times the best peer's", f"{times:.2f}, {best}", ">= 1", times >= 1)]
+
+
+def _sound(faults: Sequence[Mapping[str, Any]]) -> Held:
+    """Ours takes no error for an answer, loses none and does not die; without a key that is let in it stops in a line."""
+    ours = [each for each in faults if each["name"] == peers.OURS]
+    ended = ", ".join(f"{each['fault']} {each['ended']}" for each in ours)
+    errors, lost = (sum(each[name] for each in ours) for name in ("errors", "lost"))
+    without = sum(each["without"] for each in ours if each["fault"] != "401")
+    right = [each["ended"] for each in ours] == ["done", "done", "stopped"]
+    return Held("ours at faults: errors taken for answers, answers lost, requests without", f"{errors}, {lost}, {without}; {ended}",
+                "0, 0, 0; 401 stops in a line", right and not errors + lost + without)  # fmt: skip
 
 
 def _prefix(options: argparse.Namespace, log: Log) -> dict[str, Any]:
@@ -109,6 +154,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace, Log], dict[str, Any]]] = {
     "endings": _endings,
     "gates": _gates,
     "client": _client,
+    "peers": _peers,
     "prefix": _prefix,
 }
 

@@ -18,7 +18,10 @@ from synth.request import Request, Response, body_of, request_key
 from synth.teachers.openai import OpenAITeacher
 
 SLOTS = 64
-_BARE_TASKS = 64
+#: Requests in flight that keep so many slots busy: some wait at the server when one becomes free.
+ENOUGH = SLOTS + 16
+#: Of a server that takes its time.
+BUSY = ("--slots", str(SLOTS), "--seconds", "0.05", "0.2")
 
 
 @contextmanager
@@ -40,7 +43,8 @@ def counts_of(url: str) -> dict[str, Any]:
     return found
 
 
-def _teacher(url: str, concurrency: int) -> Teacher:
+def teacher_at(url: str, concurrency: int) -> Teacher:
+    """A teacher with one server."""
     return Teacher(model="m", urls=[url], concurrency=concurrency)
 
 
@@ -56,7 +60,7 @@ def requests_of(teacher: Teacher, number: int) -> list[Request]:
 
 def ask_ours(url: str, number: int, concurrency: int) -> float:
     """Seconds for so many requests through our client."""
-    teacher = _teacher(url, concurrency)
+    teacher = teacher_at(url, concurrency)
     asked, kept = requests_of(teacher, number), []
 
     def keep(response: Response) -> None:
@@ -69,13 +73,13 @@ def ask_ours(url: str, number: int, concurrency: int) -> float:
     return seconds
 
 
-def ask_bare(url: str, number: int) -> float:
+def ask_bare(url: str, number: int, concurrency: int) -> float:
     """Seconds for so many requests through the HTTP library alone, which reads bodies and looks at nothing."""
-    bodies = [each.body for each in requests_of(_teacher(url, 1), number)]
-    return asyncio.run(_bare(url, bodies))
+    bodies = [each.body for each in requests_of(teacher_at(url, concurrency), number)]
+    return asyncio.run(_bare(url, bodies, concurrency))
 
 
-async def _bare(url: str, bodies: Sequence[bytes]) -> float:
+async def _bare(url: str, bodies: Sequence[bytes], concurrency: int) -> float:
     import aiohttp
 
     waiting = iter(bodies)
@@ -88,7 +92,7 @@ async def _bare(url: str, bodies: Sequence[bytes]) -> float:
                     await response.read()
 
         begin = time.perf_counter()
-        await asyncio.gather(*(work() for _ in range(_BARE_TASKS)))
+        await asyncio.gather(*(work() for _ in range(concurrency)))
         return time.perf_counter() - begin
 
 
@@ -97,10 +101,10 @@ def measure(number: int = 10_000) -> dict[str, Any]:
     rates: dict[str, list[float]] = {"ours": [], "bare": []}
     for _ in range(3):
         with server() as url:
-            rates["bare"].append(number / ask_bare(url, number))
+            rates["bare"].append(number / ask_bare(url, number, SLOTS))
         with server() as url:
             rates["ours"].append(number / ask_ours(url, number, SLOTS))
-    with server("--slots", str(SLOTS), "--seconds", "0.05", "0.2") as url:
-        seconds = ask_ours(url, SLOTS * 100, SLOTS + 16)
+    with server(*BUSY) as url:
+        seconds = ask_ours(url, SLOTS * 100, ENOUGH)
         busy = counts_of(url)["busy_s"] / (SLOTS * seconds)
     return {"ours_per_s": max(rates["ours"]), "bare_per_s": max(rates["bare"]), "busy": busy, "seconds": seconds}
