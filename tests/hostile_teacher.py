@@ -103,6 +103,7 @@ class Counts:
     busy_s: float = 0.0  # of all slots
     most_in_flight: int = 0
     first: float = 0.0  # moment of the first request, by the machine's clock that only goes on
+    last: float = 0.0  # moment of the last reply
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -115,6 +116,7 @@ class Counts:
             "busy_s": self.busy_s,
             "most_in_flight": self.most_in_flight,
             "first": self.first,
+            "last": self.last,
         }
 
 
@@ -240,6 +242,7 @@ class HostileTeacher:
                 self.counts.answers[digest.hexdigest()] += 1
         finally:
             self._in_flight -= 1
+            self.counts.last = time.monotonic()
             if headers.get("connection", "").lower() == "close":
                 connection.transport.close()
 

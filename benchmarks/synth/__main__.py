@@ -55,23 +55,31 @@ def _peers(options: argparse.Namespace, log: Log) -> dict[str, Any]:
     header = ["", "requests", "slots busy", "requests/s", "most at the server"]
     report.table(f"a server of {client.SLOTS} slots, 0.05 to 0.2 s an answer", header, rows)
     rows = [
-        (each["fault"], each["name"], each["errors"], each["lost"], each["without"], each["ended"])
+        (f"{each['fault']}, {each['name']}", each["errors"], each["lost"], each["without"], each["ended"])
         for each in found["faults"]
     ]
-    header = ["HTTP", "8 requests", "errors taken for answers", "answers lost", "requests without", "job"]
-    report.table("401 to all requests, 500 and 429 once to every fourth, in JSON", header, rows)
-    return {**found, "targets": [*_beside(found, "at_once", "per_s", "requests/s"), *_beside(found, "in_slots", "busy", "slots busy"), _sound(found["faults"])]}  # fmt: skip
+    header = ["8 requests", "errors taken for answers", "answers lost", "requests without", "job"]
+    report.table("401 to all requests, 500 and 429 once to every fourth, all in JSON", header, rows)
+    return {**found, "targets": [*_beside(found), _sound(found["faults"])]}
 
 
-def _beside(found: dict[str, Any], part: str, figure: str, said: str) -> list[Held]:
+def _beside(found: dict[str, Any]) -> list[Held]:
     """Ours beside the best peer; nothing where no peer is there."""
-    figures = {each["name"]: each[figure] for each in found[part] if each["name"] != peers.BARE}
-    ours = figures.pop(peers.OURS)
-    if not figures:
+    fast, busy = (
+        {each["name"]: each[figure] for each in found[part] if each["name"] != peers.BARE}
+        for part, figure in (("at_once", "per_s"), ("in_slots", "busy"))
+    )
+    our_fast, our_busy = fast.pop(peers.OURS), busy.pop(peers.OURS)
+    if not fast:
         return []
-    best = max(figures, key=figures.__getitem__)
-    times = ours / figures[best]
-    return [Held(f"{said}, times the best peer's", f"{times:.2f}, {best}", ">= 1", times >= 1)]
+    fastest, busiest = max(fast, key=fast.__getitem__), max(busy, key=busy.__getitem__)
+    times = our_fast / fast[fastest]
+    beside = f"{our_busy:.1%} beside {busy[busiest]:.1%}, {busiest}"
+    return [
+        Held("requests/s, times the fastest peer's", f"{times:.2f}, {fastest}", ">= 1", times >= 1),
+        # A client that begins with few requests in flight, for the server's sake, loses a tenth of a second once.
+        Held("slots busy beside the best peer", beside, "no less, to a point", our_busy >= busy[busiest] - 0.01),
+    ]
 
 
 def _sound(faults: Sequence[Mapping[str, Any]]) -> Held:
