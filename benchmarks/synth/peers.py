@@ -173,9 +173,9 @@ WAYS = (
     Way(OURS, _ours, _ours_read, (), 4000, 4800),
     Way("datatrove's runner", _datatrove, _datatrove_read, _DATATROVE, 4000, 4800),
     Way("datatrove's runner, checkpoints", _CHECKPOINTS, _datatrove_read, _DATATROVE, 400, 400),
-    Way("Ray's processor", _ray, _ray_read, _RAY, 1000, 48),
-    Way("Ray's processor, 1 block", partial(_ray, blocks=1), _ray_read, _RAY, 2000, 256),
-    Way("Ray's processor, 1 block, 96 batches of 4", _WIDE, _ray_read, _RAY, 1000, 1600),
+    Way("Ray's processor", _ray, _ray_read, _RAY, 2000, 48),
+    Way("Ray's processor, 1 block", partial(_ray, blocks=1), _ray_read, _RAY, 4000, 256),
+    Way("Ray's processor, 1 block, 96 batches of 4", _WIDE, _ray_read, _RAY, 2000, 1600),
 )
 _RETRIES = partial(_ray, whole=True, max_retries=3)
 AT_FAULTS = (
