@@ -42,17 +42,6 @@ def _ask(url: str, body: dict[str, Any], path: str = "/chat/completions") -> tup
         connection.close()
 
 
-def _metric(url: str, name: str) -> float:
-    address = urlsplit(url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
-    try:
-        connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
-    finally:
-        connection.close()
-    return float(next(line.split()[1] for line in lines if line.startswith(f"llamacpp:{name} ")))
-
-
 def _body(url: str, text: str, max_tokens: int = 24, api: str = "chat", **more: Any) -> dict[str, Any]:
     teacher = Teacher.model_validate({"model": "random", "api": api, "urls": [url]})
     return body_of(teacher, [{"role": "user", "content": text}], max_tokens, **more)
@@ -109,7 +98,7 @@ def test_requests_at_once_share_the_server_and_are_answered_each(llama: str) -> 
         answers = list(pool.map(lambda body: _ask(llama, body), bodies))
     assert [status for status, _ in answers] == [200] * 32
     assert len({answer["id"] for _, answer in answers}) == 32
-    assert _metric(llama, "n_busy_slots_per_decode") > 1.5  # continuous batching, not one after another
+    assert server.metric(llama, "n_busy_slots_per_decode") > 1.5  # continuous batching, not one after another
 
 
 def test_a_prompt_that_was_just_asked_comes_from_the_cache(llama: str) -> None:

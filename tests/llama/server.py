@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
+from urllib.request import urlopen
 
 from tests.llama.gguf import write_random_llama
 
@@ -54,6 +55,13 @@ def serve(
             yield f"{_address(process, log)}/v1"
         finally:
             process.kill()
+
+
+def metric(url: str, name: str) -> float:
+    """What a server counted since it started, by the name that it gives in its /metrics behind `llamacpp:`."""
+    with urlopen(url.removesuffix("/v1") + "/metrics", timeout=60) as response:
+        lines = response.read().decode().splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith(f"llamacpp:{name} ")))
 
 
 def _address(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
