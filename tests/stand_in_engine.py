@@ -31,7 +31,7 @@ def write(directory: Path, dies_of: int | None = None, fails: str = "") -> tuple
 
 
 def starts(weights: Path) -> list[dict[str, Any]]:
-    """What each start was told: its arguments, the processes that it was, and how many requests it answered."""
+    """Of each start the arguments that it was given, and the processes that it was."""
     return [json.loads(path.read_text()) for path in sorted(weights.glob("start-*.json"))]
 
 
@@ -40,7 +40,7 @@ def _main(weights: Path, arguments: list[str]) -> None:
     if settings["fails"]:
         sys.exit(f"(EngineCore pid=7) INFO 11-29 08:00:00 [core.py:1] loading\n{settings['fails']}")
     worker = subprocess.Popen(["sleep", "1000"])  # as an engine has some
-    options = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    options = dict(zip(arguments[::2], arguments[1::2], strict=False))  # flags without a value stand behind these
     with (weights / f"start-{os.getpid()}.json").open("x") as file:
         json.dump({"arguments": arguments, "pids": [os.getpid(), worker.pid]}, file)
 

@@ -42,9 +42,7 @@ class EngineTeacher:
         # Whoever else is on the cluster's network is no caller.
         launch = launch_of(self._teacher, self._base, secrets.token_urlsafe(32))
         each = {"CPU": 1.0, "GPU": float(engine.gpus)} if engine.gpus else {"CPU": 1.0}
-        self._say(
-            f"teacher {self._name}: {engine.number} engines are started ({engine.command} serve {launch.weights})"
-        )
+        self._say(f"teacher {self._name}: starts {engine.number} x {engine.command} serve {launch.weights}")
         try:
             with self._pool.held(partial(serving, launch), engine.number, each, self._patience_s, stop) as urls:
                 if not urls:
