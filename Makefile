@@ -147,7 +147,7 @@ accept-crawl: setup
 
 # The tests hold the lines that are no figures.
 accept-synth: .venv/.llama .venv/.bench
-	@$(BIN)/pytest -q $(addprefix tests/test_,$(addsuffix .py,synth teacher_client batch_teacher engines llama_teacher \
+	@$(BIN)/pytest -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,synth teacher_client batch_teacher engines llama_teacher \
 		gates kinds kql plan command_form retrieval_item mask pieces prompts label copy_teacher response_store response_journal \
 		benchmark_synth))
 	@$(BIN)/python -m benchmarks.synth --check $(ARGS)

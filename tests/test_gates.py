@@ -119,6 +119,23 @@ def test_code_stands_in_the_source_byte_for_byte(code, fails):
 
 
 @pytest.mark.parametrize(
+    ("source", "code", "fails"),
+    [
+        ("Run `relayd --check\n--quick` first.", "relayd --check --quick", False),
+        ("- Run `relayd --check \r\n  --quick` first.", "relayd --check --quick", False),
+        ("> Run `relayd\n> --check\n> --quick` first.", "relayd --check --quick", False),
+        ("Run `relayd --check\n--quick` first.", "relayd --check  --quick", True),
+        ("Run `relayd --check\n\n--quick` first.", "relayd --check --quick", True),
+        ("Run `relayd --check\n--quickly` first.", "relayd --check --quick", True),
+        ("Run `relayd --check\n--quick` first.", "relayd --check --quack", True),
+    ],
+)
+def test_code_within_a_sentence_may_stand_across_lines_of_the_source(source, code, fails):
+    assert ("changed_code" in failed(source, f"It is `{code}` that comes first.")) == fails
+    assert "changed_code" in failed(source, f"First:\n\n```\n{code}\n```\n")
+
+
+@pytest.mark.parametrize(
     ("end", "gate"),
     [
         ("\n\nThe limit of memory is", "cut_off"),

@@ -11,7 +11,7 @@ from filters.junk.phrases import Table, look_up, table_of
 from filters.stream import FENCE, TABLE, Bytes, Offsets, Stream
 from synth.gates.lexicon import hash_of
 from synth.gates.literals import AS_IT_IS, hash_span
-from synth.gates.search import find
+from synth.gates.search import find, stands_across_lines
 
 COUNTS = ("changed_code", "open_fences", "control_tokens")
 _CHANGED, _OPEN, _TOKENS = range(3)
@@ -68,21 +68,31 @@ def _compare(
             last = stop if line + 1 == line_offsets[pair + 1] else lines[line + 1]
             if kinds[line] == FENCE:
                 if opened >= 0:
-                    _judge(data, begin, end, texts, opened, lines[line], counts[pair], examples[pair])
+                    _judge(data, begin, end, texts, opened, lines[line], False, counts[pair], examples[pair])
                 opened = last if opened < 0 else -1
             elif kinds[line] <= TABLE:
                 _inline(data, begin, end, texts, lines[line], last, counts[pair], examples[pair])
         if opened >= 0:
             counts[pair, _OPEN] = 1
-            _judge(data, begin, end, texts, opened, stop, counts[pair], examples[pair])
+            _judge(data, begin, end, texts, opened, stop, False, counts[pair], examples[pair])
         _control_tokens(data, begin, end, texts, text_offsets[pair], stop, tokens, counts[pair], examples[pair])
 
 
 @inner
 def _judge(
-    data: Bytes, begin: int, end: int, texts: Bytes, first: int, last: int, counts: Offsets, examples: Offsets
+    data: Bytes,
+    begin: int,
+    end: int,
+    texts: Bytes,
+    first: int,
+    last: int,
+    flows: bool,
+    counts: Offsets,
+    examples: Offsets,
 ) -> None:
     """Counts a piece of code that does not stand in the source, whatever white space is around it.
+
+    What `flows` within a paragraph may have been broken into lines there, where a line break is a space.
 
     One option of a letter may stand there among others (`-xzf`): whether it does is told with other options.
     """
@@ -92,8 +102,11 @@ def _judge(
         last -= 1
     if first == last or (last - first == 2 and texts[first] == 45):
         return
-    if counts[_CHANGED] < _SEARCHED and find(data, begin, end, texts, first, last, AS_IT_IS) >= 0:
-        return
+    if counts[_CHANGED] < _SEARCHED:
+        if find(data, begin, end, texts, first, last, AS_IT_IS) >= 0:
+            return
+        if flows and stands_across_lines(data, begin, end, texts, first, last):
+            return
     _count(_CHANGED, first, last, counts, examples)
 
 
@@ -129,7 +142,7 @@ def _inline(
                 closing = run
         if closing < 0:
             return
-        _judge(data, begin, end, texts, inside, closing, counts, examples)
+        _judge(data, begin, end, texts, inside, closing, True, counts, examples)
         at = closing + size
 
 

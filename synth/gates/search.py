@@ -9,6 +9,7 @@ from filters.stream import Bytes, Hashes
 from synth.gates.literals import BYTE, WORD
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
+_LONGEST_ACROSS = 300  # bytes: what is longer is no code within a sentence
 
 
 @inner
@@ -37,6 +38,44 @@ def find(data: Bytes, begin: int, end: int, other: Bytes, first: int, last: int,
             return -1
         value = value * _BASE + np.uint64(fold[data[at + size]]) - power * np.uint64(fold[data[at]])
         at += 1
+
+
+@inner
+def stands_across_lines(data: Bytes, begin: int, end: int, other: Bytes, first: int, last: int) -> bool:
+    """Whether `other[first:last]` stands in `data[begin:end]` as whole words, with line breaks for some of its spaces.
+
+    Behind a break may stand what begins the lines of items and quotes. Of a longer needle nothing is said.
+    """
+    if last - first > _LONGEST_ACROSS:
+        return False
+    for begins in range(begin, end):
+        at, wanted = begins, first
+        while at < end and wanted < last:
+            if other[wanted] == 32:
+                behind = _behind_break(data, at, end)
+                if behind > at:
+                    at, wanted = behind, wanted + 1
+                    continue
+            if data[at] != other[wanted]:
+                break
+            at, wanted = at + 1, wanted + 1
+        if wanted == last and _is_whole(data, begin, end, begins, at, other, first, last):
+            return True
+    return False
+
+
+@inner
+def _behind_break(data: Bytes, at: int, end: int) -> int:
+    """Where the next line's text begins, if nothing but white space stands before it; else `at`."""
+    stop = at
+    while stop < end and (data[stop] == 32 or data[stop] == 9 or data[stop] == 13):
+        stop += 1
+    if stop == end or data[stop] != 10:
+        return at
+    stop += 1
+    while stop < end and (data[stop] == 32 or data[stop] == 9 or data[stop] == 62):
+        stop += 1
+    return stop
 
 
 @inner
