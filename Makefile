@@ -99,8 +99,9 @@ build/azurite/.ready: tests/azurite/package-lock.json
 		npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; } \
 		|| echo "npm could not bring Azurite: the tests of uploads to Azure are skipped"
 
+# Three at once on two cores: many tests wait for processes and servers.
 test: check .venv/.readers .venv/.llama build/azurite/.ready
-	$(BIN)/pytest -m "not slow" -n 2
+	$(BIN)/pytest -m "not slow" -n 3
 
 # The peers are installed for their benchmark only.
 .venv/.bench: .venv/.ready benchmarks/requirements.lock benchmarks/no-deps.lock
