@@ -14,7 +14,7 @@ from pipelines.engine import read_commit
 from pipelines.run import Run
 from tests.corpora import InProcess, documents_of
 from tests.hostile_teacher import Counts, HostileTeacher
-from tests.synth_runs import make, put_documents
+from tests.synth_runs import make, parts_of, put_documents
 from tests.topics import faq_of, topic_of
 
 CONCURRENCY = 16
@@ -52,7 +52,7 @@ def make_killed(directory: Path, texts: Sequence[str], samples: int, kills: int,
             killed += 1
         commit = read_commit(run_of(directory, server.url, samples).directory("synth"))
         assert commit
-        return Killed(killed, server.counts, [(part.name, part.sha256, part.side) for part in commit.parts])
+        return Killed(killed, server.counts, parts_of(commit))
 
 
 def _ends_itself(directory: Path, server: HostileTeacher, samples: int, answers: int) -> bool:

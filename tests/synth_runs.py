@@ -54,3 +54,8 @@ def rows_of(run: Run, commit: Commit, folder: str = "") -> list[dict[str, Any]]:
 def make(run: Run, pool: Any) -> Commit:
     """Makes the stage."""
     return run_stage(run, STAGE, pool)[0]
+
+
+def parts_of(commit: Commit) -> list[tuple[str, str, object]]:
+    """Name, hash and side files of each part: what two runs that made the same have in common."""
+    return [(part.name, part.sha256, part.side) for part in commit.parts]

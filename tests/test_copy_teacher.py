@@ -21,7 +21,7 @@ from pipelines.run import Run
 from tests.copy_teacher import MODEL
 from tests.corpora import InProcess
 from tests.llama import server
-from tests.synth_runs import make, put_documents, rows_of
+from tests.synth_runs import make, parts_of, put_documents, rows_of
 
 _DOCUMENTS = 60
 # Some that the teacher knows, and some that it never saw.
@@ -103,9 +103,7 @@ def test_of_what_a_real_model_says_only_the_faithful_counts(make_run, make_docum
         shutil.rmtree(run.directory("synth"))
         again = make(run, InProcess())
         assert server.metric(url, "prompt_tokens_total") == asked
-    assert [(part.name, part.sha256, part.side) for part in again.parts] == [
-        (part.name, part.sha256, part.side) for part in commit.parts
-    ]
+    assert parts_of(again) == parts_of(commit)
     check_fates(run, commit)
     check_drops(run, commit)
     check_texts(run, commit, documents)

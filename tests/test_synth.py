@@ -28,7 +28,7 @@ from synth.checks.kql_schema import schema_of
 from synth.seeds.all_gather_plans import greedy
 from tests.batch_server import BatchServer, Ending, answered, sound
 from tests.corpora import InProcess
-from tests.synth_runs import make, put_documents, rows_of
+from tests.synth_runs import make, parts_of, put_documents, rows_of
 from tests.teacher_server import Answer, TeacherServer, completion, error
 from tests.topics import TOPICS, document_of, faq_of, topic_of
 
@@ -112,7 +112,7 @@ def test_a_second_run_asks_nothing_even_if_all_of_the_first_is_gone(make_synth, 
     assert run_stage(run, STAGE, InProcess())[1] is False
     shutil.rmtree(tmp_path / "run")
     _, again = make_synth(server)
-    assert [(each.sha256, each.side) for each in again.parts] == [(each.sha256, each.side) for each in commit.parts]
+    assert parts_of(again) == parts_of(commit)
     assert len(server.requests) == 4
 
 

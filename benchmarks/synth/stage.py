@@ -6,11 +6,11 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
@@ -20,7 +20,7 @@ from pipelines.run import Run
 from tests.corpora import InProcess, documents_of
 from tests.hostile_teacher import HostileTeacher, Reply, error
 from tests.synth_process import CONCURRENCY, make_killed
-from tests.synth_runs import make, put_documents
+from tests.synth_runs import make, parts_of, put_documents
 from tests.topics import document_of, faq_of, topic_of
 
 KILLS, DOCUMENTS, SAMPLES, FAULTS = 100, 84, 60, 0.2
@@ -115,7 +115,7 @@ class Ending:
 def endings() -> list[Ending]:
     """Runs that their teacher ends, and the same runs when it is well again."""
     undisturbed = _undisturbed()
-    with _environment(_KEY, "wrong"):
+    with patch.dict(os.environ, {_KEY: "wrong"}):
         found = [_ending("a wrong key", undisturbed, HostileTeacher(key="right", answer=_faq), api_key_variable=_KEY)]
     missing = Reply(404, error("The model `m` does not exist", "model_not_found"))
     found.append(_ending("a missing model", undisturbed, HostileTeacher(script=lambda *_: missing)))
@@ -148,7 +148,7 @@ def _ending(name: str, undisturbed: Sequence[Any], server: HostileTeacher, **tea
                 line = str(error)
         seconds = time.perf_counter() - begin
         with _faithful() as well:
-            parts = _parts(_make(_run(Path(directory), well.url, kinds), _FEW))
+            parts = parts_of(_make(_run(Path(directory), well.url, kinds), _FEW))
             return Ending(
                 name, line, seconds, sum(server.counts.answers.values()), well.counts.asked, parts == undisturbed
             )
@@ -156,7 +156,7 @@ def _ending(name: str, undisturbed: Sequence[Any], server: HostileTeacher, **tea
 
 def _undisturbed() -> list[Any]:
     with tempfile.TemporaryDirectory() as directory, _faithful() as server:
-        return _parts(_make(_run(Path(directory), server.url, [{"kind": "faq", "teacher": "m"}]), _FEW))
+        return parts_of(_make(_run(Path(directory), server.url, [{"kind": "faq", "teacher": "m"}]), _FEW))
 
 
 # ---------------------------------------------------------------- runs
@@ -183,16 +183,3 @@ def _run(base: Path, url: str, kinds: Sequence[Mapping[str, Any]], **teacher: An
 def _make(run: Run, documents: int) -> Commit:
     put_documents(run, documents_of(*(document_of(n) for n in range(documents))))
     return make(run, InProcess())
-
-
-def _parts(commit: Commit) -> list[Any]:
-    return [(part.name, part.sha256, part.side) for part in commit.parts]
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        del os.environ[name]
