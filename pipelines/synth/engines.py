@@ -14,7 +14,7 @@ from pipelines.pool import JobFailed, Pool
 from synth.request import Request, Response
 from synth.teachers import TeacherStopped, Unanswered
 from synth.teachers.openai import OpenAITeacher
-from synth.teachers.vllm import launch_of, serving
+from synth.teachers.vllm import serving, weights_of
 
 
 class EngineTeacher:
@@ -39,17 +39,18 @@ class EngineTeacher:
             return []
         engine = self._teacher.engine
         assert engine
-        # Whoever else is on the cluster's network is no caller.
-        launch = launch_of(self._teacher, self._base, secrets.token_urlsafe(32))
+        weights = weights_of(self._teacher, self._base)
+        key = secrets.token_urlsafe(32)  # whoever else is on the cluster's network is no caller
         each = {"CPU": 1.0, "GPU": float(engine.gpus)} if engine.gpus else {"CPU": 1.0}
-        self._say(f"teacher {self._name}: starts {engine.number} x {engine.command} serve {launch.weights}")
+        self._say(f"teacher {self._name}: starts {engine.number} x {engine.command} serve {weights}")
         try:
-            with self._pool.held(partial(serving, launch), engine.number, each, self._patience_s, stop) as urls:
+            start = partial(serving, self._teacher, weights, key)
+            with self._pool.held(start, engine.number, each, self._patience_s, stop) as urls:
                 if not urls:
                     return []
                 self._say(f"teacher {self._name}: answers")
                 teacher = self._teacher.model_copy(update={"urls": urls})
-                asked = OpenAITeacher(self._name, teacher, self._patience_s, self._say, key=launch.key)
+                asked = OpenAITeacher(self._name, teacher, self._patience_s, self._say, key=key)
                 return asked.answer(chain([first], requests), keep, stop)
         except JobFailed as error:
             raise TeacherStopped(f"teacher {self._name}: {error}") from None

@@ -18,11 +18,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from manifests.synthesis import Engine, Teacher
+from manifests.synthesis import Teacher
 
 _LEASH = Path(__file__).with_name("leash.py")
 _LOOK_S = 0.2
@@ -38,36 +37,24 @@ class EngineFailed(Exception):
     """An engine that does not start; one line says why, as it said itself."""
 
 
-@dataclass(frozen=True)
-class Launch:
-    """What an engine is started with. `weights` as it is on this machine; `key` is what it asks its callers for."""
-
-    model: str
-    revision: str
-    context: int | None
-    engine: Engine
-    weights: str
-    key: str
-
-
-def launch_of(teacher: Teacher, base: Path, key: str) -> Launch:
-    """The launch of a teacher that has an engine; `base`: what paths of its recipe are relative to."""
+def weights_of(teacher: Teacher, base: Path) -> str:
+    """What a teacher's engine loads: a directory's whole path, or a name; `base`: what paths of its recipe are
+    relative to."""
     assert teacher.engine
     weights = teacher.engine.weights or teacher.model
-    if (base / weights).is_dir():
-        weights = str((base / weights).resolve())
-    return Launch(teacher.model, teacher.revision, teacher.context, teacher.engine, weights, key)
+    return str((base / weights).resolve()) if (base / weights).is_dir() else weights
 
 
 @contextmanager
-def serving(launch: Launch, host: str) -> Iterator[str]:
+def serving(teacher: Teacher, weights: str, key: str, host: str) -> Iterator[str]:
     """An engine while the block runs: its URL, up to and including /v1, from when it answers. Raises EngineFailed.
 
-    `host`: the address of this machine that its callers reach. One that dies is started again in its place.
+    `key`: what it asks its callers for; `host`: the address of this machine that they reach. One that dies is started
+    again in its place.
     """
     port = _free_port(host)
     with tempfile.TemporaryFile() as log:
-        process = _Process(_command(launch, host, port), launch.key, log)
+        process = _Process(_command(teacher, weights, host, port), key, log)
         try:
             process.wait(host, port)
             yield f"http://{host}:{port}/v1"
@@ -138,34 +125,36 @@ class _Process:
         return (causes or lines or ["no word"])[-1][:_LONGEST]
 
 
-def _command(launch: Launch, host: str, port: int) -> list[str]:
-    """What is run. Raises EngineFailed where the program is not there."""
-    program = shutil.which(launch.engine.command)
+def _command(teacher: Teacher, weights: str, host: str, port: int) -> list[str]:
+    """What is run. Raises EngineFailed where program or weights are not there."""
+    engine = teacher.engine
+    assert engine
+    program = shutil.which(engine.command)
     if program is None:
         raise EngineFailed(
-            f"{socket.gethostname()} has no program {launch.engine.command!r}: install vLLM there, or name its path in "
+            f"{socket.gethostname()} has no program {engine.command!r}: install vLLM there, or name its path in "
             "engine.command"
         )
-    if os.path.isabs(launch.weights) and not os.path.isdir(launch.weights):
-        raise EngineFailed(f"{socket.gethostname()} has no directory {launch.weights}: put the weights there")
+    if os.path.isabs(weights) and not os.path.isdir(weights):
+        raise EngineFailed(f"{socket.gethostname()} has no directory {weights}: put the weights there")
     options: dict[str, bool | int | float | str] = {
         "host": host,
         "port": port,
-        "served-model-name": launch.model,
-        "tensor-parallel-size": max(1, launch.engine.gpus),
+        "served-model-name": teacher.model,
+        "tensor-parallel-size": max(1, engine.gpus),
         # What the weights' own file has for temperature and others would be in no request's key.
         "generation-config": "vllm",
         "enable-prompt-tokens-details": True,
         "disable-uvicorn-access-log": True,  # a line for each request
-        **launch.engine.options,
+        **engine.options,
     }
-    if launch.engine.gpus > 1:
+    if engine.gpus > 1:
         options.setdefault("distributed-executor-backend", "mp")
-    if launch.context is not None:
-        options["max-model-len"] = launch.context
-    if launch.revision and not Path(launch.weights).is_dir():
-        options["revision"] = launch.revision
-    return [program, "serve", launch.weights, *(word for option in options.items() for word in _words(*option))]
+    if teacher.context is not None:
+        options["max-model-len"] = teacher.context
+    if teacher.revision and not Path(weights).is_dir():
+        options["revision"] = teacher.revision
+    return [program, "serve", weights, *(word for option in options.items() for word in _words(*option))]
 
 
 def _words(name: str, value: bool | int | float | str) -> list[str]:
