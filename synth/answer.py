@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 _THOUGHT, _THOUGHT_ENDS = "<think>", "</think>"
 
 
@@ -20,9 +22,17 @@ class Answer:
     completion_tokens: int
 
 
+def parsed(body: bytes) -> Any:
+    """What a body says. Raises ValueError, and RecursionError for JSON that is deep."""
+    try:
+        return orjson.loads(body)
+    except ValueError:  # it takes no halves of characters, and no UTF-16, which some servers send
+        return json.loads(body)
+
+
 def answer_of(body: bytes) -> Answer:
     """Reads a chat or text completion that the client found sound. What a model thought aloud is left out."""
-    whole = json.loads(body)
+    whole = parsed(body)
     choice = whole["choices"][0]
     content = choice["message"].get("content") if "message" in choice else choice.get("text")
     # JSON can spell halves of characters, which no text may hold.

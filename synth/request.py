@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from manifests.synthesis import Teacher
 
 _VERSION = 1
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One request: its name in the store, which teacher it is for, and the JSON that is sent.
 
     `route` is the same for requests that share a prefix: they go to the same replica. `tokens` of prompt and answer,
@@ -28,8 +26,7 @@ class Request:
     tokens: int
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """What came back, as it came. A `status` other than 200 is a refusal that will never be another.
 
     `attempts`: how often it was asked for; `seconds`: how long the last one took.

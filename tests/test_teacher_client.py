@@ -72,12 +72,12 @@ class Asked:
         self.kept: list[Response] = []
         self.said: list[str] = []
         self.clock = clock or Quick()
-        teacher = Teacher(model="m", urls=[each.url for each in servers], **settings)
-        self.requests = requests_of(teacher, number, of_route)
-        self._teacher = OpenAITeacher("small", teacher, patience_s, self.said.append, self.clock)
+        self.teacher = Teacher(model="m", urls=[each.url for each in servers], **settings)
+        self.requests = requests_of(self.teacher, number, of_route)
+        self._asks = OpenAITeacher("small", self.teacher, patience_s, self.said.append, self.clock)
 
     def __call__(self, stop: threading.Event | None = None) -> list[Unanswered]:
-        return self._teacher.answer(iter(self.requests), self.kept.append, stop or threading.Event())
+        return self._asks.answer(iter(self.requests), self.kept.append, stop or threading.Event())
 
     @property
     def statuses(self) -> list[int]:
@@ -97,6 +97,28 @@ def test_what_may_pass_is_asked_again(hostile, name):
     (kept,) = asked.kept
     assert (kept.status, answer_of(kept.body).text, kept.attempts) == (200, "at last", 3)
     assert server.counts.asked == 3
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        Reply(hangs=True),
+        Reply(body=completion("too slow"), drip_s=0.05),
+        Reply(body=completion("too slow"), drip_s=0.05, chunked=True),
+    ],
+    ids=["hangs", "drips", "drips in chunks"],
+)
+def test_an_answer_that_takes_too_long_is_given_up_and_asked_for_again(hostile, late):
+    def script(request: dict[str, Any], before: int) -> Reply:
+        slow = not before and "Say 3." in request["messages"][0]["content"]
+        return late if slow else Reply(body=completion("in time"))
+
+    server = hostile(script=script)
+    asked = Asked(server, number=20, concurrency=4, timeout_s=0.5)
+    assert asked() == []
+    assert {answer_of(each.body).text for each in asked.kept} == {"in time"}
+    assert sorted(each.attempts for each in asked.kept) == [1] * 19 + [2]
+    assert server.counts.asked == 21
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -163,10 +185,11 @@ def test_a_server_that_is_away_for_an_hour_is_told_in_lines_and_waited_for_no_lo
     server.go_away()
     clock = Quick()
     asked = Asked(server, number=30, patience_s=900.0, clock=clock)
+    begin = clock.now()
     with pytest.raises(TeacherStopped, match="run again to go on") as caught:
         asked()
     assert "\n" not in str(caught.value)
-    assert 900 <= clock.skipped < 3600
+    assert 900 <= clock.now() - begin < 3600
     assert asked.said
     assert all("\n" not in line for line in asked.said)
     server.come_back()
@@ -263,6 +286,43 @@ def test_a_completion_endpoint_is_asked_for_completions(hostile):
     assert asked() == []
     assert server.paths == ["/v1/completions"]
     assert answer_of(asked.kept[0].body).text == "yes"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_an_answer_in_json_that_is_odd_is_an_answer(hostile, encoding):
+    body = json.dumps(json.loads(completion("half \ud83d of a smile"))).encode(encoding)
+    asked = Asked(hostile(script=lambda request, before: Reply(body=body)))
+    assert asked() == []
+    assert asked.kept[0].body == body
+    assert answer_of(body).text == "half ? of a smile"
+
+
+def test_what_keeps_an_answer_from_being_kept_ends_it_and_is_raised(hostile):
+    server = hostile()
+    asked = Asked(server, number=500, concurrency=4)
+    kept = []
+
+    def keep(response: Response) -> None:
+        if len(kept) == 20:
+            raise OSError("no space left on device")
+        kept.append(response)
+
+    with pytest.raises(OSError, match="no space"):
+        OpenAITeacher("m", asked.teacher, 60.0).answer(iter(asked.requests), keep, threading.Event())
+    assert len(kept) == 20
+    assert server.counts.asked <= 25
+
+
+def test_requests_that_cannot_be_read_end_it_and_what_came_is_kept(hostile):
+    asked = Asked(hostile(), number=30)
+
+    def broken() -> Iterator[Request]:
+        yield from asked.requests
+        raise OSError("a plan is damaged")
+
+    with pytest.raises(OSError, match="damaged"):
+        OpenAITeacher("m", asked.teacher, 60.0).answer(broken(), asked.kept.append, threading.Event())
+    assert set(asked.statuses) <= {200}
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 400)), max_size=60), st.integers(100, 1000))

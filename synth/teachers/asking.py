@@ -60,6 +60,14 @@ class Ticket:
         return self.request.route
 
 
+class _Sent(NamedTuple):
+    """A request that went. `probe`: to see whether its server is back."""
+
+    ticket: Ticket
+    reserved: Reserved
+    probe: bool
+
+
 @dataclass(slots=True, eq=False)
 class Server:
     """One replica. `label`: its URL as messages have it; `wakes_at`: when it is looked at again."""
@@ -77,14 +85,6 @@ class Server:
         return wait if wait > 0 else self.limiter.wait(self.line.next().request.tokens, now)
 
 
-class Kept(NamedTuple):
-    """A response that is to be made durable; `server` holds a slot for it until it is."""
-
-    ticket: Ticket
-    response: Response
-    server: Server | None
-
-
 class Asking:
     """The requests of one call of `answer`. Everything runs on the loop that `run` runs on."""
 
@@ -96,7 +96,7 @@ class Asking:
         clock: Clock,
         random: Random,
         post: Callable[[str, bytes], Awaitable[Reply]],
-        hand_over: Callable[[Kept], None],
+        keep: Callable[[Response], None],
         say: Callable[[str], None],
     ) -> None:
         self.unanswered: list[Unanswered] = []
@@ -108,12 +108,12 @@ class Asking:
         self._clock = clock
         self._random = random
         self._post = post
-        self._hand_over = hand_over
+        self._keep = keep
         self._say = say
         self._open: dict[str, Ticket] = {}  # by key: all that are neither kept nor given up
         self._parked: list[Ticket] = []
-        self._withheld: list[Kept] = []  # refusals, until an answer shows that it is the requests
-        self._answered = self._refused = self._in_flight = self._being_kept = 0
+        self._withheld: list[tuple[Ticket, Response]] = []  # refusals, until an answer shows that it is the requests
+        self._answered = self._refused = self._in_flight = 0
         self._ending = False
         self._over = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
@@ -140,15 +140,6 @@ class Asking:
             self._line_up(ticket)
         self._go_on()
 
-    def kept(self, batch: list[Kept]) -> None:
-        """These are durable."""
-        for ticket, _, server in batch:
-            self._being_kept -= 1
-            if server is not None:
-                self._release(server, ticket)
-            self._close(ticket)
-        self._go_on()
-
     def end(self, error: BaseException | None = None) -> None:
         """Takes nothing more; what is in flight has a few seconds to come back."""
         if self._ending:
@@ -166,18 +157,23 @@ class Asking:
 
     def _go_on(self) -> None:
         """Sends what may go, and ends if there is nothing left to do."""
-        if self._ending:
-            if not self._in_flight and not self._being_kept:
+        if self._holds_back():
+            if self._in_flight:
+                return
+            if self._ending:
                 self._over.set()
-            return
-        if self._refused >= REFUSALS and not self._answered:
-            if not self._in_flight:
+            else:
                 self._stop(self._servers[0], self._all_refused(), " ")
             return
         for server in self._servers:
-            self._pump(server)
+            while (sent := self._next(server)) is not None:
+                self._start(self._calls, self._call(server, sent))
         if self._feed.is_over:
             self._finish()
+
+    def _holds_back(self) -> bool:
+        """Whether nothing goes any more."""
+        return self._ending or (self._refused >= REFUSALS and not self._answered)
 
     def _finish(self) -> None:
         left = len(self._open) - len(self._withheld)
@@ -186,7 +182,7 @@ class Asking:
         elif not self._open:
             self.end()
         elif not left:
-            self._release_withheld()
+            self._keep_withheld()
         elif left == len(self._parked):
             self._unpark(left)
             self._go_on()
@@ -197,14 +193,22 @@ class Asking:
         number = next((each for each in order if not self._servers[each].breaker.is_open), order[0])
         self._servers[number].line.add(ticket, first)
 
-    def _pump(self, server: Server) -> None:
+    def _next(self, server: Server) -> _Sent | None:
+        """The next of a server's line, if it may go now: it counts as gone."""
+        if server.limiter.is_full or self._holds_back():
+            return None
         now = self._clock.now()
-        while len(server.line) or self._takes_over(server, now):
-            wait = server.wait(now)
-            if wait > 0:
-                self._wake(server, now, wait)
-                return
-            self._send(server, server.line.take(), now)
+        if not len(server.line) and not self._takes_over(server, now):
+            return None
+        wait = server.wait(now)
+        if wait > 0:
+            self._wake(server, now, wait)
+            return None
+        ticket = server.line.take()
+        probe = server.breaker.probing = server.breaker.is_open
+        ticket.attempts += 1
+        self._in_flight += 1
+        return _Sent(ticket, server.limiter.sent(ticket.request.tokens, now), probe)
 
     def _takes_over(self, server: Server, now: float) -> bool:
         """A server with nothing to do takes a route from the one that has most to do and cannot do it now."""
@@ -220,37 +224,35 @@ class Asking:
             server.line.add(ticket)
         return bool(tickets)
 
-    def _send(self, server: Server, ticket: Ticket, now: float) -> None:
-        probe = server.breaker.is_open
-        server.breaker.probing = probe
-        ticket.attempts += 1
-        self._in_flight += 1
-        reserved = server.limiter.sent(ticket.request.tokens, now)
-        self._start(self._calls, self._call(server, ticket, reserved, probe))
+    async def _call(self, server: Server, sent: _Sent | None) -> None:
+        """A call, and then the next one: a task for each would cost as much as all else that is done about it."""
+        while sent is not None:
+            reply = await self._post(server.url, sent.ticket.request.body)
+            self._in_flight -= 1
+            self._came_back(server, sent, reply)
+            sent = self._next(server)
+            self._go_on()
 
-    async def _call(self, server: Server, ticket: Ticket, reserved: Reserved, probe: bool) -> None:
-        reply = await self._post(server.url, ticket.request.body)
-        self._in_flight -= 1
+    # What comes back.
+
+    def _came_back(self, server: Server, sent: _Sent, reply: Reply) -> None:
+        ticket, reserved, probe = sent
         now = self._clock.now()
         told = rates(reply.headers)
         if told is not None:
             server.limiter.learn(told, now)
-        if reply.found.outcome in (Outcome.ANSWERED, Outcome.REFUSED):
+        if reply.found.outcome is Outcome.ANSWERED or reply.found.outcome is Outcome.REFUSED:
             seconds = now - reserved.moment
             response = Response(
                 ticket.request.key, reply.status, reply.body, self._clock.wall(), ticket.attempts, seconds
             )
-            self._came(server, reserved, Kept(ticket, response, server), reply.found)
-            if reply.found.outcome is Outcome.ANSWERED:
-                return  # it goes on when it is kept
+            self._came(server, reserved, ticket, response, reply.found)
+            self._release(server, ticket)
         else:
             self._release(server, ticket)
             self._failed(server, reserved, ticket, reply, probe)
-        self._go_on()
 
-    # What comes back.
-
-    def _came(self, server: Server, reserved: Reserved, kept: Kept, found: Found) -> None:
+    def _came(self, server: Server, reserved: Reserved, ticket: Ticket, response: Response, found: Found) -> None:
         """The server answered, or refused this request for good: either way it is there."""
         server.limiter.answered(reserved, found.tokens)
         if server.breaker.succeeded() and not self._ending:
@@ -260,23 +262,21 @@ class Asking:
         if found.outcome is Outcome.REFUSED:
             self._refused += 1
             if not self._answered:
-                self._release(server, kept.ticket)
-                kept.ticket.reason = found.reason
-                self._withheld.append(Kept(kept.ticket, kept.response, None))
+                ticket.reason = found.reason
+                self._withheld.append((ticket, response))
                 return
         else:
             self._answered += 1
-            self._release_withheld()
-        self._keep(kept)
+            if self._withheld:
+                self._keep_withheld()
+        self._keep(response)
+        self._close(ticket)
 
-    def _keep(self, kept: Kept) -> None:
-        self._being_kept += 1
-        self._hand_over(kept)
-
-    def _release_withheld(self) -> None:
+    def _keep_withheld(self) -> None:
         withheld, self._withheld = self._withheld, []
-        for kept in withheld:
-            self._keep(kept)
+        for ticket, response in withheld:
+            self._keep(response)
+            self._close(ticket)
 
     def _failed(self, server: Server, reserved: Reserved, ticket: Ticket, reply: Reply, probe: bool) -> None:
         found, now = reply.found, self._clock.now()
@@ -417,7 +417,7 @@ class Asking:
         self.end(TeacherStopped(f"teacher {self._name}: {server.label}{joint}{why}"))
 
     def _all_refused(self) -> str:
-        reason = self._withheld[-1].ticket.reason
+        reason = self._withheld[-1][0].reason
         return f"refused all of the first {self._refused} requests and answered none ({reason}): correct its parameters"
 
     # Time.

@@ -43,6 +43,8 @@ class Breaker:
     def succeeded(self) -> bool:
         """It answered; whether it was left alone until then."""
         was_open = self.is_open
+        if not was_open and not self._failed:
+            return False
         self.since, self._next, self.probing, self.asked_s = None, None, False, 0.0
         self._failed.clear()
         self._pause_s = _FIRST_PAUSE_S

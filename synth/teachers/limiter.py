@@ -121,9 +121,14 @@ class Limiter:
         self._until = 0.0
         self._is_free = requests is None and tokens is None  # of limits by the minute
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing goes before another came back."""
+        return self.in_flight >= int(self.limit)
+
     def wait(self, tokens: int, now: float) -> float:
         """Seconds until a request of so many tokens may go; 0: now; infinite: when another came back."""
-        if self.in_flight >= int(self.limit):
+        if self.is_full:
             return math.inf
         if self._is_free:
             return max(self._until - now, 0.0)
@@ -140,6 +145,8 @@ class Limiter:
         """Counts a request that goes, and reserves its tokens."""
         self.in_flight += 1
         self._tokens_in_flight += tokens
+        if self._is_free:
+            return Reserved(now, tokens, counts=False)
         self._requests.spend(1, now)
         return self._tokens.spend(tokens, now)
 

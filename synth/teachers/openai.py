@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
 from urllib.parse import urlsplit, urlunsplit
@@ -18,7 +18,7 @@ from yarl import URL
 from manifests.synthesis import Teacher
 from synth.request import Request, Response
 from synth.teachers import TeacherStopped, Unanswered
-from synth.teachers.asking import Asking, Kept, Reply, Server
+from synth.teachers.asking import Asking, Reply, Server
 from synth.teachers.breaker import Breaker
 from synth.teachers.clock import Clock, RealClock
 from synth.teachers.feed import Feed
@@ -29,7 +29,6 @@ _MOST_BYTES = 16 << 20  # of an answer
 _CONNECT_S = 30.0
 _KEEP_ALIVE_S = 4.0  # uvicorn, which vLLM and others run on, closes idle connections after five
 _LOOK_S = 0.1  # how often `stop` is looked at
-_BATCH = 64
 _AHEAD = 8  # requests are pulled ahead, times those in flight at most
 _PATHS = {"chat": "chat/completions", "completion": "completions"}
 
@@ -61,28 +60,28 @@ class OpenAITeacher:
     def answer(
         self, requests: Iterator[Request], keep: Callable[[Response], None], stop: threading.Event
     ) -> list[Unanswered]:
-        """As `Endpoint` has it. `keep` is called on the caller's thread, one at a time; `requests` on another.
+        """As `Endpoint` has it. `keep` is called on the caller's thread, between the calls; `requests` on another.
 
-        A request counts as in flight until it is kept, so no more than the teacher's concurrency times its servers are
-        lost with the process. A key that comes twice while the first is on its way is asked for once.
+        A request is in flight until it is kept, so no more than the teacher's concurrency times its servers are lost
+        with the process. A key that comes twice while the first is on its way is asked for once.
         """
-        results: queue.SimpleQueue[Kept | None] = queue.SimpleQueue()
-        loop = asyncio.new_event_loop()
+
+        def keep_and_look(response: Response) -> None:
+            keep(response)
+            if stop.is_set():  # what was kept may be why: it cost more than there is
+                asking.end()
+
         calls = _Calls(self._teacher, self._key)
         asking = Asking(
-            self._name, self._servers(), self._patience_s, self._clock, Random(), calls.post, results.put, self._say
+            self._name, self._servers(), self._patience_s, self._clock, Random(), calls.post, keep_and_look, self._say
         )
         most = _AHEAD * self._teacher.concurrency * len(self._teacher.urls)
-        feed = Feed(requests, most, lambda: _call(loop, asking.look))
-        thread = threading.Thread(target=_run, args=(loop, calls, asking, feed, results), name=f"teacher {self._name}")
-        thread.start()
-        try:
-            _keep_all(results, keep, stop, partial(_call, loop), asking)
-        except BaseException:
-            _call(loop, asking.abort)
-            raise
-        finally:
-            thread.join()
+        with asyncio.Runner() as runner:
+            feed = Feed(requests, most, partial(_call, runner.get_loop(), asking.look))
+            try:
+                runner.run(_ask(calls, asking, feed, stop))
+            finally:
+                feed.close()
         if isinstance(asking.error, TeacherStopped):
             raise TeacherStopped(redacted(str(asking.error), self._key))
         if asking.error is not None:
@@ -109,6 +108,8 @@ class _Calls:
         self._api = teacher.api
         self._urls: dict[str, URL] = {}
         self._timeout_s = teacher.timeout_s
+        self._since: dict[asyncio.Task[None], float] = {}  # when the calls in flight began
+        self._late: set[asyncio.Task[None]] = set()  # those of them that end for that
         self._headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
@@ -119,36 +120,62 @@ class _Calls:
             bearer = teacher.api_key_header == "authorization"
             self._headers[teacher.api_key_header] = f"Bearer {key}" if bearer else key
 
-    def session(self) -> aiohttp.ClientSession:
-        """To be entered on the loop, before the first call."""
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Within it calls are made."""
         connect_s = min(_CONNECT_S, self._timeout_s)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=connect_s),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),
             trust_env=False,
         )
-        return self._session
+        async with self._session:
+            watch = asyncio.create_task(self._end_late_ones())
+            try:
+                yield
+            finally:
+                watch.cancel()
+
+    async def _end_late_ones(self) -> None:
+        """One timer for all calls: one for each would cost a tenth of what a call costs."""
+        while True:
+            await asyncio.sleep(min(_LOOK_S, self._timeout_s))
+            begun = asyncio.get_running_loop().time() - self._timeout_s
+            for task, since in self._since.items():  # the oldest comes first
+                if since > begun:
+                    break
+                if task not in self._late:
+                    self._late.add(task)
+                    task.cancel()
 
     async def post(self, url: str, body: bytes) -> Reply:
-        """One call. What goes wrong is a reply, too; its exceptions hold headers, so their words go nowhere."""
+        """One call, in a task. What goes wrong is a reply; exceptions hold headers, so their words go nowhere."""
         parsed = self._urls.get(url) or self._urls.setdefault(url, URL(url, encoded=True))
+        task = asyncio.current_task()
+        assert task
+        self._since[task] = asyncio.get_running_loop().time()
         try:
             # aiohttp sends a POST once, whatever happens to it.
-            async with self._session.post(parsed, data=body, allow_redirects=False) as response:
-                answer = await _read(response)
-                headers = response.headers
+            response = await self._session.post(parsed, data=body, allow_redirects=False)
+            answer = await _read(response)
+        except asyncio.CancelledError:
+            if task not in self._late or task.uncancel():
+                raise
+            return Reply(Found(Outcome.BROKEN, f"no answer within {self._timeout_s:.0f} s", slow=True))
         except (ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError):
             return Reply(Found(Outcome.STOPPED, "its certificate is not trusted"))
         except aiohttp.ClientConnectorError as error:
             return Reply(Found(Outcome.DOWN, type(error.os_error).__name__))
         except aiohttp.ConnectionTimeoutError:
             return Reply(Found(Outcome.DOWN, "ConnectionTimeout", slow=True))
-        except TimeoutError:
-            return Reply(Found(Outcome.BROKEN, f"no answer within {self._timeout_s:.0f} s", slow=True))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Reply(Found(Outcome.BROKEN, type(error).__name__))
+        finally:
+            del self._since[task]
+            self._late.discard(task)
+        headers = response.headers
         if answer is None:
             return Reply(Found(Outcome.BROKEN, f"an answer of more than {_MOST_BYTES >> 20} MiB"), response.status)
         meaning = found(response.status, headers.get("Content-Type", ""), answer, self._api)
@@ -158,70 +185,35 @@ class _Calls:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body; null if it is too long, and then the connection is not used again."""
+    """The body; null if it is too long. The connection is used again only if there is nothing left on it."""
     if response.content_length is not None and response.content_length <= _MOST_BYTES:
         return await response.read()  # which is quicker, and takes no more than the header says
     pieces, size = [], 0
-    async for piece in response.content.iter_any():
-        size += len(piece)
-        if size > _MOST_BYTES:
-            response.close()
-            return None
-        pieces.append(piece)
+    try:
+        async for piece in response.content.iter_any():
+            size += len(piece)
+            if size > _MOST_BYTES:
+                return None
+            pieces.append(piece)
+    finally:
+        response.close()
     return b"".join(pieces)
 
 
-def _run(
-    loop: asyncio.AbstractEventLoop, calls: _Calls, asking: Asking, feed: Feed, results: queue.SimpleQueue[Kept | None]
-) -> None:
-    """The thread of the loop. Puts None behind the last result."""
+async def _ask(calls: _Calls, asking: Asking, feed: Feed, stop: threading.Event) -> None:
+    """Asks until all is done, or it is told to stop."""
 
-    async def session() -> None:
-        async with calls.session():
+    async def end() -> None:
+        while not stop.is_set():
+            await asyncio.sleep(_LOOK_S)
+        asking.end()
+
+    async with calls.session():
+        waiting = asyncio.create_task(end())
+        try:
             await asking.run(feed)
-
-    try:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(session())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the answers are awaited
-        asking.error = asking.error or error
-    finally:
-        feed.close()
-        results.put(None)
-
-
-def _keep_all(
-    results: queue.SimpleQueue[Kept | None],
-    keep: Callable[[Response], None],
-    stop: threading.Event,
-    call: Callable[[Callable[[], None]], None],
-    asking: Asking,
-) -> None:
-    """Makes results durable as they come, until there are no more."""
-    told = over = False
-    while not over:
-        if not told and stop.is_set():
-            told = True
-            call(asking.end)
-        batch = _some(results)
-        over = None in batch
-        kept = [each for each in batch if each is not None]
-        for each in kept:
-            keep(each.response)
-        if kept:
-            call(partial(asking.kept, kept))
-
-
-def _some(results: queue.SimpleQueue[Kept | None]) -> list[Kept | None]:
-    """What came since the last time, or nothing after a moment."""
-    batch: list[Kept | None] = []
-    try:
-        batch.append(results.get(timeout=_LOOK_S))
-        while len(batch) < _BATCH:
-            batch.append(results.get_nowait())
-    except queue.Empty:
-        pass
-    return batch
+        finally:
+            waiting.cancel()
 
 
 def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:

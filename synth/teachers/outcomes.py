@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, NamedTuple
+
+from synth.answer import parsed
 
 
 class Outcome(Enum):
@@ -141,6 +142,6 @@ def _codes(body: bytes) -> set[str]:
 def _parsed(body: bytes) -> Any:
     """JSON, or null: hostile JSON may be deep, or hold numbers without end."""
     try:
-        return json.loads(body)
+        return parsed(body)
     except (ValueError, RecursionError):
         return None
