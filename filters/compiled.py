@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numba.core.entrypoints
 import numba.extending
 
 _njit: Any = numba.njit
@@ -54,6 +55,8 @@ def _use_cache() -> None:
 
 
 _use_cache()
+# Else numba's first use imports what other packages add to it: awkward, for half a second of every process.
+numba.core.entrypoints._already_initialized = True
 
 
 def compiled(function: F) -> F:

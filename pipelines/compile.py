@@ -33,8 +33,8 @@ def compile_dedup() -> None:
     shingles = shingles_of(stream, 5)
     sets, signed = shingle_sets(shingles), signatures(shingles, 18)
     for array in (*sets, signed):
-        array.setflags(write=False)  # as they are where they come from a file: another type to the compiler
-    band_hashes(signed, 3, 6)
+        array.setflags(write=False)  # as `sets_of` makes them: another type to the compiler
+    band_hashes(signed.copy(), 3, 6)  # of some rows, which are a copy
     edge_pairs(stream)
     for components in (np.array([0, 2, _MANY]), np.array([0, _MANY])):
         chosen = choose(sets, signed, components, 0.8, 3, 6)

@@ -4,11 +4,12 @@ The parent sends a call through a pipe and waits for the answer; whenever none h
 looks at the child's CPU time and memory. CPU time, not the clock: a busy machine decides nothing. The
 clock only ends a child that sleeps for good. Nothing that the child writes is executed or unpickled.
 
-The child dies with the thread that started it: make and use a sandbox in one thread that lives on.
+The child dies with the thread that started it; another thread's call starts one of its own.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import fcntl
 import importlib
@@ -20,8 +21,10 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -31,6 +34,7 @@ LOOK_S = 0.05
 WALL_PER_CPU = 20.0
 START_CPU_S = 60.0
 KEPT_MEMORY_SHARE = 0.25
+KEPT_S = 5.0  # seconds that a child waits for the next job of its process
 MAX_ANSWER_BYTES = 1 << 30
 
 _FRAME = struct.Struct("<QQ")  # bytes of the JSON header, bytes of the payload
@@ -73,6 +77,7 @@ class Sandbox:
         self.max_cpu_s = max_cpu_s
         self.max_memory_bytes = max_memory_bytes
         self._child: subprocess.Popen[bytes] | None = None
+        self._thread = threading.current_thread()  # that started it
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +110,8 @@ class Sandbox:
         """A child that waits for a call; a new one if the last has grown: no call pays for another."""
         if self._child is not None:
             usage = _usage(self._child.pid)
-            if usage is None or usage[1] > KEPT_MEMORY_SHARE * self.max_memory_bytes:
+            unfit = usage is None or usage[1] > KEPT_MEMORY_SHARE * self.max_memory_bytes
+            if unfit or self._thread is not threading.current_thread():
                 self._kill()
         if self._child is None:
             self._child = self._start()
@@ -117,7 +123,7 @@ class Sandbox:
         environment = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "0"}
         command = [sys.executable, "-m", "pipelines.sandbox", self.target]
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0)
-        self._child = child
+        self._child, self._thread = child, threading.current_thread()
         for pipe in (child.stdin, child.stdout):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
@@ -164,6 +170,59 @@ class Sandbox:
                 elif not _write(descriptor, pending):
                     poll.unregister(descriptor)
         return answer
+
+
+class _Idle:
+    """The sandbox that the last job of this process has left to the next one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left: tuple[Sandbox, threading.Timer] | None = None
+
+    def take(self, target: str, max_cpu_s: float, max_memory_bytes: int) -> Sandbox:
+        """That one, if it is such a one; otherwise a new one."""
+        left = self._pop()
+        if left is not None:
+            if (left.target, left.max_cpu_s, left.max_memory_bytes) == (target, max_cpu_s, max_memory_bytes):
+                return left
+            left.close()
+        return Sandbox(target, max_cpu_s=max_cpu_s, max_memory_bytes=max_memory_bytes)
+
+    def leave(self, sandbox: Sandbox) -> None:
+        """Leaves it to whoever comes soon."""
+        self.end()
+        timer = threading.Timer(KEPT_S, self.end, [sandbox])
+        timer.daemon = True
+        with self._lock:
+            self._left = sandbox, timer
+        timer.start()
+
+    def end(self, only: Sandbox | None = None) -> None:
+        """Ends what was left, if there is something; `only`: unless it is another."""
+        if (left := self._pop(only)) is not None:
+            left.close()
+
+    def _pop(self, only: Sandbox | None = None) -> Sandbox | None:
+        with self._lock:
+            if self._left is None or (only is not None and self._left[0] is not only):
+                return None
+            (sandbox, timer), self._left = self._left, None
+        timer.cancel()
+        return sandbox
+
+
+_idle = _Idle()
+atexit.register(_idle.end)
+
+
+@contextmanager
+def kept(target: str, *, max_cpu_s: float, max_memory_bytes: int) -> Iterator[Sandbox]:
+    """A `Sandbox` whose child the next job of this process goes on with: to start one takes two seconds of a core."""
+    sandbox = _idle.take(target, max_cpu_s, max_memory_bytes)
+    try:
+        yield sandbox
+    finally:
+        _idle.leave(sandbox)
 
 
 class _Watch:

@@ -40,22 +40,20 @@ sys.stdin.read()
 """
 
 
-_ON_THE_HEAD = ("test_again.py", "test_bulk_readers_run.py", "test_bulk_run.py", "test_cluster.py",
-                "test_hostile_records.py", "test_stages_alone.py")  # fmt: skip
 _ON_THE_POOL = ("test_dedup.py", "test_engine.py", "test_engines.py", "test_export_formats.py")
-_LONGEST = ("test_main_job.py", *_ON_THE_HEAD, "test_takedown_run.py", "test_snapshots.py", "test_bucket_run.py",
-            *_ON_THE_POOL)  # fmt: skip
+_LONGEST = ("test_takedown_run.py", "test_stages_alone.py", "test_main_job.py", "test_bucket_run.py", *_ON_THE_POOL,
+            "test_snapshots.py", "test_again.py", "test_dedup_against.py", "test_leaks_stages.py")  # fmt: skip
 
 
 class _ByFile(LoadScopeScheduling):
-    """With several workers of pytest, a file stays on one, and so do those that share a Ray.
+    """With several workers of pytest, a file stays on one, and so do those that share a pool.
 
     Not by marks of groups: pytest-xdist 3.8 puts them into names of tests that pytest 9.2 no longer lets it change.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.partition("::")[0]).name
-        return next((group[0] for group in (_ON_THE_HEAD, _ON_THE_POOL) if file in group), file)
+        return _ON_THE_POOL[0] if file in _ON_THE_POOL else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -97,11 +95,14 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def head() -> Iterator[dict[str, str]]:
-    """A head of two cores, on ports and in a directory of its own; its addresses for jobs and for drivers."""
+    """A head on ports and in a directory of its own; its addresses for jobs and for drivers.
+
+    It has one core, as a worker of pytest has no more: every command begins with the imports of each of its workers.
+    """
     ports = {name: free_port() for name in ("gcs", "dashboard", "agent", "agent_grpc")}
     scratch = Path("/tmp", f"syscorpus-head-{os.getpid()}")  # Ray's sockets need a short path
     process = subprocess.Popen(
-        [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2", f"--port={ports['gcs']}", f"--temp-dir={scratch}",
+        [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=1", f"--port={ports['gcs']}", f"--temp-dir={scratch}",
          "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1", f"--dashboard-port={ports['dashboard']}",
          f"--dashboard-agent-listen-port={ports['agent']}", f"--dashboard-agent-grpc-port={ports['agent_grpc']}",
          "--include-dashboard=true", "--object-store-memory=100000000", "--disable-usage-stats"],

@@ -10,6 +10,8 @@ import pytest
 
 from tests import runs
 
+pytestmark = pytest.mark.usefixtures("on_head")
+
 PROMPT = "List the files of the directory of old reports that changed within the last nine days, by size"
 ANSWER = "find /srv/reports -type f -mtime -9 -printf '%s %p'"
 PAGE = "# Reports\n\nReports are kept for a year, and then they are moved to the archive of the office.\n\n"

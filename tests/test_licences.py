@@ -180,6 +180,7 @@ def _archive(path: Path, files: dict[str, bytes]) -> None:
             archive.addfile(entry, io.BytesIO(body))
 
 
+@pytest.mark.usefixtures("on_head")
 def test_documents_of_an_archive_have_the_licence_of_their_repository_and_forbidden_ones_leave(tmp_path):
     page = b"# Guide\n\nHow to run the server, and what to do when it stops.\n"
     nc = b"---\nlicense: CC-BY-NC-4.0\n---\n# Own terms\n\nText under other terms than the rest of it.\n"

@@ -129,12 +129,14 @@ def test_one_worker_makes_the_same_shards(run: Path, tmp_path: Path) -> None:
     assert runs.shard_hashes(tmp_path / "one") == runs.shard_hashes(run)
 
 
+@pytest.mark.usefixtures("on_head")
 def test_other_warc_files_make_the_same_shards(run: Path, tmp_path: Path) -> None:
     runs.resplit(run, tmp_path / "split", seed=7)
     runs.make_run(SMALL, tmp_path / "split")
     assert runs.shard_hashes(tmp_path / "split") == runs.shard_hashes(run)
 
 
+@pytest.mark.usefixtures("on_head")
 def test_a_new_crawl_makes_the_same_shards_and_parts_after_extract_keep_their_content(
     run: Path, tmp_path: Path
 ) -> None:
@@ -177,6 +179,7 @@ def test_what_if_wants_scores_of_this_version(run: Path, tmp_path: Path) -> None
     assert "KeyError" not in asked.stderr
 
 
+@pytest.mark.usefixtures("on_head")
 def test_a_changed_threshold_keeps_scores_and_clusters(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     recipe = tmp_path / "recipe.yaml"

@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipelines.sandbox import ROOT, Failed, Killed, Sandbox
+from pipelines import sandbox as sandboxes
+from pipelines.sandbox import ROOT, Failed, Killed, Sandbox, kept
 
 TARGET = "tests.sandbox_targets:misbehave"
 MIB = 1 << 20
@@ -119,6 +121,34 @@ def test_close_leaves_no_child() -> None:
     assert not Path(f"/proc/{pid}").exists()
 
 
+def test_the_next_job_of_a_process_goes_on_with_the_child_of_the_last() -> None:
+    with kept(TARGET, max_cpu_s=1, max_memory_bytes=256 * MIB) as sandbox:
+        pid = echo(sandbox)
+    with kept(TARGET, max_cpu_s=1, max_memory_bytes=256 * MIB) as sandbox:
+        assert echo(sandbox) == pid
+        with kept(TARGET, max_cpu_s=1, max_memory_bytes=256 * MIB) as beside:
+            assert echo(beside) != pid
+    with kept(TARGET, max_cpu_s=2, max_memory_bytes=256 * MIB) as sandbox:
+        assert echo(sandbox) != pid
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_child_that_no_job_comes_for_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandboxes, "KEPT_S", 0.05)
+    with kept(TARGET, max_cpu_s=1, max_memory_bytes=256 * MIB) as sandbox:
+        pid = echo(sandbox)
+    assert _ends(pid)
+
+
+def test_a_child_is_called_by_the_thread_that_it_dies_with(sandbox: Sandbox) -> None:
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(echo(sandbox)))
+    thread.start()
+    thread.join()
+    pid = echo(sandbox)
+    assert found[0] != pid == echo(sandbox)
+
+
 def test_the_child_dies_with_its_parent() -> None:
     script = (
         "from pipelines.sandbox import Sandbox\n"
@@ -132,10 +162,15 @@ def test_the_child_dies_with_its_parent() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
+    assert _ends(pid)
+
+
+def _ends(pid: int) -> bool:
+    """Whether it is gone soon."""
     deadline = time.monotonic() + 10
     while _alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not _alive(pid)
+    return not _alive(pid)
 
 
 def _alive(pid: int) -> bool:

@@ -12,6 +12,8 @@ import pytest
 from tests import runs
 from tests.runs import SMALL
 
+pytestmark = pytest.mark.usefixtures("on_head")
+
 Documents = set[tuple[str, str]]
 
 

@@ -31,6 +31,13 @@ COPY, SURVIVOR = "http://blog.localhost/print/conntrack.html", "http://blog.loca
 PAGE = "http://manuals.localhost/"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def on_the_head(head: dict[str, str]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", head["driver"])
+        yield
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     teacher = TeacherServer(quoting)

@@ -108,14 +108,21 @@ def pages_of(urls: Sequence[str]) -> tuple[Hashes, list[str | None]]:
 
 
 def sets_of(column: pa.ChunkedArray) -> Sets:
-    """The 32-bit numbers of each row of a column of bytes."""
+    """The 32-bit numbers of each row of a column of bytes, read-only, whether Arrow's memory is or not.
+
+    To the compiler of what they are given to, those are two types: it would compile for each.
+    """
     array = column.combine_chunks().cast(pa.large_binary())
-    if not len(array):
-        return Sets(np.empty(0, np.uint32), np.zeros(1, np.int64))
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    held = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data else np.empty(0, np.uint8)
-    return Sets(held.view(np.uint32), (ends - ends[0]) // 4)
+    if len(array):
+        _, offsets, data = array.buffers()
+        ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+        held = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data else np.empty(0, np.uint8)
+        sets = Sets(held.view(np.uint32), (ends - ends[0]) // 4)
+    else:
+        sets = Sets(np.empty(0, np.uint32), np.zeros(1, np.int64))
+    for numbers in sets:
+        numbers.setflags(write=False)
+    return sets
 
 
 def place_of(part: int, row: npt.NDArray[np.integer]) -> Hashes:

@@ -31,7 +31,7 @@ from pipelines.parts import Counts, Part, read_table, write_part
 from pipelines.poison import add_poison, read_poison, record_key
 from pipelines.rows import count_fates, drop_row, quarantine_row, side_tables
 from pipelines.run import Run
-from pipelines.sandbox import Failed, Killed, Sandbox
+from pipelines.sandbox import Failed, Killed, Sandbox, kept
 from pipelines.schema import DOCUMENT, DROPPED, QUARANTINED, RECORDS, SCHEMA_VERSION, table_of
 from pipelines.shuffle import bucket_of, read_bucket, write_buckets
 from pipelines.takedowns import read_list
@@ -215,7 +215,7 @@ def _fates(job: Job) -> Iterator[dict[str, Any]]:
     poison = read_poison(job.spec["poison"])
     taken_down = Takedowns(job.spec["taken_down"])
     sites = {origin: _site_signals_of(texts) for origin, texts in job.spec["signals"].items()}
-    with Sandbox(
+    with kept(
         "pipelines.extract.child:extract",
         max_cpu_s=settings.max_cpu_s,
         max_memory_bytes=settings.max_memory_bytes,
