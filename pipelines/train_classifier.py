@@ -23,7 +23,7 @@ from filters.stream import read_stream
 from filters.topics.bags import BAGS, Bags, PageForm, read_bags
 from filters.topics.cues import cue_rows
 from filters.topics.lookup import Rows
-from filters.topics.model import Head, Model, dump, head, load, softmax
+from filters.topics.model import Head, Model, dump, load, softmax
 from pipelines.correction import CorrectionSettings, train_correction
 from pipelines.fasttext_head import Examples, HeadSettings, Indices, train_head
 from pipelines.held_out import abstention, by_label, confusion, cuts, folds, likelihood, macro_f1, reliability
@@ -120,17 +120,17 @@ def _model(training: Training, plan: Mapping[tuple[str, ...], Examples], documen
     settings = training.correction
     if training.cues:
         keys, listed = cue_rows(training.cues, training.labels)
-        cues = _rounded(head("cues", ("words", "forms"), settings.cues, keys, listed, None))
+        cues = _rounded(Head("cues", ("words", "forms"), settings.cues, keys, listed, None))
         offset = cues.logits(bags)
         heads.append(cues)
     for names, examples in plan.items():
         if training.cues:
             prose = documents[~bags.code[documents]]
             keys, rows, end = train_correction(examples, prose, offset, len(training.labels), settings)
-            heads.append(_rounded(head("correction", names, settings.weight, keys, rows, end)))
+            heads.append(_rounded(Head("correction", names, settings.weight, keys, rows, end)))
         else:
             keys, rows, end = train_head(examples, documents, len(training.labels), training.settings)
-            heads.append(_rounded(head(names[0], names, 1.0, keys, rows, end)))
+            heads.append(_rounded(Head(names[0], names, 1.0, keys, rows, end)))
     features = "text and place" if training.with_places else "text"
     return Model(training.labels, features, 1.0, 0.0, "", tuple(heads))
 

@@ -13,7 +13,7 @@ from filters.topics import ModelError, PageForm, load, read_bags
 from filters.topics.bags import place_tokens
 from filters.topics.cues import CueError, cue_rows, cue_tokens
 from filters.topics.lookup import index_of, sum_rows
-from filters.topics.model import Model, dump, head, softmax
+from filters.topics.model import Head, Model, dump, softmax
 from filters.topics.tokens import NUMBER, PROSE, of_value
 from filters.topics.words import HEAD, MOST
 from pipelines.fasttext_head import END, HeadSettings, _write_vectors, collapse, fit
@@ -142,7 +142,7 @@ def test_a_head_answers_as_fasttext_does(tmp_path):
     _write_vectors(vectors, [*(f"{index:x}" for index in range(60)), END], options, np.random.default_rng(1))
     trained = fit(corpus, vectors, options)
     found, rows, end = collapse(trained, keys, 2)
-    ours = head("words", ("words",), 1.0, found, rows, end)
+    ours = Head("words", ("words",), 1.0, found, rows, end)
     for row in [*documents, np.array([], np.int64)]:
         sums, hits = np.zeros((1, 2), np.float32), np.zeros(1, np.int64)
         asked = np.append(keys[row], np.uint64(7)) if len(row) else keys[:0]  # 7 is no token that it knows
@@ -158,7 +158,7 @@ def a_model():
         {"chat": {"strong": ["try"], "weak": ["my"]}, "text": {"strong": ["engineer"], "weak": ["we"]}},
         ["chat", "text"],
     )
-    return Model(("chat", "text"), "text", 1.0, 0.5, "", (head("cues", ("words", "forms"), 1.0, keys, rows, None),))
+    return Model(("chat", "text"), "text", 1.0, 0.5, "", (Head("cues", ("words", "forms"), 1.0, keys, rows, None),))
 
 
 def test_cues_decide_and_nothing_known_leaves_it_open():
@@ -183,7 +183,7 @@ def test_a_correction_scales_by_the_length_and_leaves_code_alone(tmp_path):
     keys = np.array(sorted({*cue_tokens("disk")[:1], *cue_tokens("we")[:1]}), np.uint64)
     rows = np.array([[1, 0, 4], [1, 0, 4]], np.float32)
     end = np.array([0.5, -0.5], np.float32)
-    each = head("correction", ("words",), 2.0, keys, rows, end)
+    each = Head("correction", ("words",), 2.0, keys, rows, end)
     model = Model(("a", "b"), "text", 1.0, 0.0, "", (each,))
     (tmp_path / "m.npz").write_bytes(dump(model))
     (found,) = load(tmp_path / "m.npz").heads

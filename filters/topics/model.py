@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -37,7 +38,7 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class Head:
-    """Rows of the tokens of some bags. `end` is the row that every document has, or none: then rows are cues.
+    """Rows of the tokens of some bags, by their keys. `end` is the row that every document has; none: rows are cues.
 
     A correction's rows have one column more than its `end`.
     """
@@ -45,9 +46,17 @@ class Head:
     name: str
     bags: tuple[str, ...]
     weight: float
-    index: Index
+    keys: Hashes
     rows: Rows
     end: Rows | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", np.ascontiguousarray(self.rows, np.float32))
+
+    @cached_property
+    def index(self) -> Index:
+        """Where the keys stand; made for the first document, as who only checks a model file needs none."""
+        return index_of(self.keys)
 
     def logits(self, bags: Bags) -> Rows:
         """Shape (documents, labels): of fastText the mean of rows, of cues the root of their sums, of a correction the
@@ -117,11 +126,6 @@ def softmax(logits: Rows) -> Rows:
     return found
 
 
-def head(name: str, bags: tuple[str, ...], weight: float, keys: Hashes, rows: Rows, end: Rows | None) -> Head:
-    """A head whose index is made of its keys."""
-    return Head(name, bags, weight, index_of(keys), np.ascontiguousarray(rows, np.float32), end)
-
-
 def dump(model: Model) -> bytes:
     """The bytes of a model file: a NumPy archive without objects; the same model gives the same bytes."""
     about = {
@@ -134,7 +138,7 @@ def dump(model: Model) -> bytes:
     }
     arrays: dict[str, Any] = {"about": np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)}
     for each in model.heads:
-        arrays[f"{each.name}_keys"] = each.index.keys
+        arrays[f"{each.name}_keys"] = each.keys
         arrays[f"{each.name}_rows"] = each.rows.astype(np.float16)
         if each.end is not None:
             arrays[f"{each.name}_end"] = each.end
@@ -179,4 +183,4 @@ def _head(about: dict[str, Any], arrays: Any, labels: int) -> Head:
     fits = rows.shape == (len(keys), labels) or wide
     if not set(bags) <= set(BAGS) or keys.dtype != np.uint64 or not fits or (end is not None and len(end) != labels):
         raise ValueError(f"head {name}: its tables do not fit")
-    return head(name, bags, float(about["weight"]), keys, rows, end)
+    return Head(name, bags, float(about["weight"]), keys, rows, end)
