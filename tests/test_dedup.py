@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from filters.minhash import signatures
 from filters.shingles import Sets, shingle_sets, shingles_of
 from filters.versions import versioned
 from manifests.load import load_rules
-from pipelines.dedup import exact
+from pipelines.dedup import exact, tables
 from pipelines.dedup.survivors import best_first
 from pipelines.dedup.tables import FACTS, hash_numbers
 from pipelines.engine import StageError
@@ -37,6 +39,7 @@ from tests.dedup_runs import (
     similar_pairs,
 )
 from tests.dedup_runs import jaccard as true_jaccard
+from tests.runs import REPOSITORY
 from tests.test_filters_minhash import stream_of
 
 # So many short bands that no pair of the threshold is missed: one in 10**11.
@@ -378,6 +381,24 @@ def test_another_rule_of_the_filter_repeats_the_choice_alone(tmp_path):
 
 
 # ---------------------------------------------------------------- kernels
+
+
+def test_what_is_compiled_brings_no_other_package_with_it():
+    """numba imports what other packages add to it, when it first compiles or loads something."""
+    code = (
+        "import sys, numpy as np; from filters.lsh import band_hashes\n"
+        "band_hashes(np.zeros((2, 4), np.uint32), 2, 2); sys.exit('awkward' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
+
+
+def test_a_column_of_sets_is_read_only_whether_its_memory_is_or_not():
+    """Else what it is given to is compiled a second time, in the middle of a run."""
+    column = pa.chunked_array([pa.array([b"\1\0\0\0", b"\2\0\0\0\3\0\0\0"], pa.large_binary())])
+    for each, expected in ((column, [1, 2, 3]), (column.take(pa.array([1, 0])), [2, 3, 1]), (column.slice(2), [])):
+        sets = tables.sets_of(each)
+        assert sets.hashes.tolist() == expected
+        assert not sets.hashes.flags.writeable and not sets.offsets.flags.writeable
 
 
 def sets_of(texts: list[str]) -> tuple[Sets, Any]:

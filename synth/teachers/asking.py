@@ -246,13 +246,13 @@ class Asking:
             response = Response(
                 ticket.request.key, reply.status, reply.body, self._clock.wall(), ticket.attempts, seconds
             )
-            self._came(server, reserved, ticket, response, reply.found)
+            self._succeeded(server, reserved, ticket, response, reply.found)
             self._release(server, ticket)
         else:
             self._release(server, ticket)
             self._failed(server, reserved, ticket, reply, probe)
 
-    def _came(self, server: Server, reserved: Reserved, ticket: Ticket, response: Response, found: Found) -> None:
+    def _succeeded(self, server: Server, reserved: Reserved, ticket: Ticket, response: Response, found: Found) -> None:
         """The server answered, or refused this request for good: either way it is there."""
         server.limiter.answered(reserved, found.tokens)
         if server.breaker.succeeded() and not self._ending:
