@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from filters.compiled import compiled, inner
 from filters.stream import TABLE, Bytes, Offsets, Stream
@@ -41,11 +42,14 @@ def _model() -> Any:
     return fasttext.load_model(str(model_path()))
 
 
-def detect(stream: Stream) -> list[tuple[str, float]]:
-    """(ISO 639 code, confidence from 0 to 1) of each document; ("und", 0) where there is too little prose."""
+def detect(stream: Stream, wanted: npt.NDArray[np.bool_] | None = None) -> list[tuple[str, float]]:
+    """(ISO 639 code, confidence from 0 to 1) of each document; ("und", 0) where there is too little prose.
+
+    And for those that are not `wanted`, where it is given.
+    """
     prose = leads(stream)
     found: list[tuple[str, float]] = [(UNDETERMINED, 0.0)] * len(stream)
-    enough = [index for index, text in enumerate(prose) if text]
+    enough = [index for index, text in enumerate(prose) if text and (wanted is None or wanted[index])]
     if enough:
         labels, scores = _model().predict([prose[index] for index in enough])
         for index, label, score in zip(enough, labels, scores, strict=True):

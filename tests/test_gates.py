@@ -184,6 +184,7 @@ def test_an_answer_in_another_language_fails_and_chinese_ones_have_words_enough(
         + "如果文件不存在，则使用通常的值，并等待多数节点作出回答。"
     )
     assert not failed(chinese, chinese[30:]) & {"other_language", "too_few_words"}
+    assert "other_language" in failed(SOURCE, chinese)  # none of whose words is told apart
     assert "invented_number" in failed(chinese, chinese[30:] + "大小为10个。")
 
 

@@ -276,4 +276,4 @@ def _by(use: KindUse, teacher: str) -> KindUse:
     return use.model_copy(update={"teacher": teacher})
 
 
-STAGE = Stage("synth", 4, "request", lambda run: parts_before(run, "synth"), _settings, _make)
+STAGE = Stage("synth", 5, "request", lambda run: parts_before(run, "synth"), _settings, _make)

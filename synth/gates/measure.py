@@ -33,7 +33,7 @@ SCORES = (
     "control_tokens",  # tokens that steer a model and do not stand in the source
     "copy_share",  # of the runs of eight words of prose, those that stand in the source
     "grounded_share",  # of the words that are not common, those that stand in the source
-    "other_language",  # 1 where source and answer are surely of two languages
+    "other_language",  # 1 where source and answer are surely of two languages, and few words are the source's
     "refusal",  # phrases
     "boilerplate",
     "obeyed",
@@ -45,6 +45,10 @@ SCORES = (
 )
 
 _SURE, _LIKELY = 0.7, 0.4  # confidence in the language of an answer, and of its source
+# An answer of which so many words were told apart, and such a share of them are the source's, has its language: the
+# share was 0.13 at most in 1,285 translations, 0.48 at least in 5,346 faithful answers. A model costs as much as all
+# other gates.
+_TOLD, _OWN = 8, 0.5
 _SHOWN = 80  # characters of an example
 
 Columns = dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]
@@ -97,6 +101,7 @@ def _measure(sources: pa.Array, answers: pa.Array) -> _Measured:
     blocks = code.compare(before, rows, after)
     said = phrases.compare(before, rows, after)
     copy_share, repeated_share = prose.copied(before, rows, after)
+    grounded_share, told = prose.grounded(before, rows, after)
     looped, cut = prose.endings(after)
     columns: Columns = {
         "words": after.column("words").copy(),
@@ -106,8 +111,8 @@ def _measure(sources: pa.Array, answers: pa.Array) -> _Measured:
         **_novelty(new),
         **{name: blocks.counts[:, at].copy() for at, name in enumerate(code.COUNTS)},
         "copy_share": copy_share,
-        "grounded_share": prose.grounded(before, rows, after),
-        "other_language": _other_language(before, rows, after),
+        "grounded_share": grounded_share,
+        "other_language": _other_language(before, rows, after, (told < _TOLD) | (grounded_share < _OWN)),
         **{name: said.counts[:, at].copy() for at, name in enumerate(phrases.COUNTS)},
         "repeated_share": repeated_share,
         "repeated_line_share": line_scores(after)["repeated_line_share"],
@@ -138,9 +143,13 @@ def _share(part: Offsets, whole: Offsets, of_nothing: float) -> npt.NDArray[np.f
     return share.astype(np.float32)
 
 
-def _other_language(sources: Stream, rows: Offsets, answers: Stream) -> npt.NDArray[np.int64]:
-    """1 where both texts are long enough to tell, both languages sure, and not the same."""
-    before, after = detect(sources), detect(answers)
+def _other_language(
+    sources: Stream, rows: Offsets, answers: Stream, doubted: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """1 where an answer is doubted, both texts are long enough to tell, both languages sure, and not the same."""
+    wanted = np.zeros(len(sources), np.bool_)
+    wanted[rows[doubted]] = True
+    before, after = detect(sources, wanted), detect(answers, doubted)
     return np.array(
         [
             int(

@@ -99,16 +99,17 @@ def _shared(sources: Sets, rows: Offsets, answers: Sets, shared: Offsets) -> Non
             shared[pair] += at < end and sources.hashes[at] == answers.hashes[place]
 
 
-def grounded(sources: Stream, rows: Offsets, answers: Stream) -> Floats:
+def grounded(sources: Stream, rows: Offsets, answers: Stream) -> tuple[Floats, Offsets]:
     """Share of the words of each answer (by their first letters, each once, common ones left out) that stand in its
-    source; 1 where there is none."""
+    source, 1 where there is none; and how many they are."""
     known, own = (table_for(int(np.diff(stream.word_offsets).max(initial=0))) for stream in (sources, answers))
     counts = np.zeros((len(answers), 2), np.int64)
     _grounded(
         sources.data, sources.offsets, sources.starts, sources.word_offsets, rows, answers.data, answers.offsets,
         answers.starts, answers.word_offsets, _COMMON_STEMS, known, own, counts,
     )  # fmt: skip
-    return np.where(counts[:, 0] == 0, np.float32(1), _share(counts[:, 1], counts[:, 0])).astype(np.float32)
+    share = np.where(counts[:, 0] == 0, np.float32(1), _share(counts[:, 1], counts[:, 0])).astype(np.float32)
+    return share, counts[:, 0]
 
 
 @compiled
